@@ -1,0 +1,89 @@
+# Each target installs what it needs (Debian, as root) and runs without a terminal. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+FUZZTIME ?= 60s
+KEEP     ?=
+
+# A service or a container may start make with no home and a short path; Go needs a place for its caches.
+ifeq ($(strip $(HOME)),)
+export HOME := $(shell getent passwd "$$(id -u)" | cut -d: -f6)
+endif
+export PATH := $(PATH):/usr/local/go/bin
+# An older Go fetches the version that go.mod names, unless the caller chose one.
+ifeq ($(filter-out local,$(GOTOOLCHAIN)),)
+export GOTOOLCHAIN := auto
+endif
+export CGO_ENABLED := 1
+
+DEPS    := internal/setup/deps.sh
+# The commit is stamped into the binary where git can tell it; a checkout of another owner has none.
+STAMP    = $(if $(shell git rev-parse -q --verify HEAD 2>/dev/null),true,false)
+GOBUILD  = go build -trimpath -buildvcs=$(STAMP) -ldflags=-buildid=
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help build checks format test test-apps demo bench fuzz lint install clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+build: ## build build/matterfs
+	@$(DEPS) build
+	$(GOBUILD) -o build/matterfs ./cmd/matterfs
+
+checks:
+	@$(DEPS) build
+	@go build -o build/ ./internal/testsum ./internal/fuzzall
+
+format:
+	@bad=$$(gofmt -l $$(find . -name '*.go' -not -path './build/*' -not -path './.git/*')); \
+	  [ -z "$$bad" ] || { echo "not gofmt-clean:" $$bad >&2; exit 1; }
+
+test: ## all tests as root, with real mounts; then 10 s of every fuzz target
+	@$(DEPS) root build mount
+	@$(MAKE) checks format
+	go vet ./...
+	go vet -tags apps ./internal/apptest
+	go test -json -timeout 20m ./... | build/testsum -o build/test.summary
+	build/fuzzall -time 10s
+	@cat build/test.summary
+
+test-apps: ## real programs on a real mount: vim, git, sqlite3, rsync, tar, LibreOffice
+	@$(DEPS) root build mount apps
+	@$(MAKE) checks build
+	MATTERFS_BIN=$(CURDIR)/build/matterfs go test -json -tags apps -count=1 -timeout 40m ./internal/apptest | build/testsum -o build/apps.summary
+
+demo: ## the example firm, mounted and shown as each of its people sees it (KEEP=1 leaves it mounted)
+	@$(DEPS) root build mount
+	@$(MAKE) build
+	@KEEP=$(KEEP) examples/lawfirm/demo.sh build/matterfs
+
+bench: ## speed beside gocryptfs and plain go-fuse (PEERS="ref" limits the set, QUICK=1 is short)
+	@$(DEPS) root build mount
+	@$(MAKE) build
+	@benchmarks/run.sh build/matterfs
+
+fuzz: ## fuzz every target for FUZZTIME (60s)
+	@$(MAKE) checks
+	build/fuzzall -time $(FUZZTIME)
+
+lint: ## gofmt, vet, staticcheck, and the portable packages on other systems
+	@$(DEPS) build
+	@$(MAKE) format
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go run $(STATICCHECK) -tags apps ./internal/apptest
+	for os in windows darwin; do CGO_ENABLED=0 GOOS=$$os go build ./audit/... ./policy/... ./crypto; done
+
+install: build ## install the command and its service files below DESTDIR and PREFIX
+	install -D -m 0755 build/matterfs $(DESTDIR)$(PREFIX)/bin/matterfs
+	install -D -m 0755 contrib/mount.matterfs $(DESTDIR)$(PREFIX)/sbin/mount.matterfs
+	install -D -m 0644 contrib/matterfs@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/matterfs@.service
+	install -D -m 0644 contrib/smb.conf $(DESTDIR)$(PREFIX)/share/doc/matterfs/smb.conf
+
+clean: ## remove what was built
+	rm -rf build
