@@ -9,8 +9,10 @@ import (
 )
 
 // Key is a secret of 32 bytes. It prints as "[key]" in every way Go prints
-// values. Hold it by pointer: fmt cannot call the methods of a Key that stands
-// by value in an unexported field, and prints its bytes.
+// values, with one gap: fmt cannot call the methods of a Key in an unexported
+// field. So hold it there by pointer, which prints as an address, and give a
+// struct that might be printed with a verb that does not fit pointers (%s, %q)
+// a Format method of its own.
 type Key [32]byte
 
 const redacted = "[key]"

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
+	"io"
 	"strings"
 
 	"github.com/tink-crypto/tink-go/v2/daead/subtle"
@@ -46,6 +48,9 @@ func newNameCipher(key []byte, xattr bool) (*NameCipher, error) {
 	}
 	return &NameCipher{siv: siv, xattr: xattr}, nil
 }
+
+// Format writes "[name cipher]" whatever the verb: the cipher holds the key.
+func (*NameCipher) Format(f fmt.State, _ rune) { io.WriteString(f, "[name cipher]") }
 
 // Seal returns the stored name of name in the directory dir. When that would be
 // longer than MaxInline, stored is LongPrefix and a hash, and long is what must

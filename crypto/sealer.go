@@ -5,6 +5,8 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/binary"
+	"fmt"
+	"io"
 	"slices"
 )
 
@@ -51,6 +53,9 @@ func NewSealer(k *Key) (*Sealer, error) {
 	}
 	return &Sealer{aead: aead}, nil
 }
+
+// Format writes "[sealer]" whatever the verb: the cipher holds the key.
+func (*Sealer) Format(f fmt.State, _ rune) { io.WriteString(f, "[sealer]") }
 
 // Seal appends one final package with a fresh random nonce to dst and returns
 // the longer slice, len(plaintext)+PackageOverhead bytes more. plaintext must
