@@ -1,0 +1,45 @@
+// Package audit is the log of who did what to which document, kept so that nobody can quietly change it.
+//
+// The log is JSON lines: one record a line, appended to audit.jsonl, readable with tail -F and jq while it grows. Older parts may
+// lie beside it as audit-FIRSTSEQ.jsonl or .jsonl.gz.
+//
+//	{"seq":2,"t":"2026-11-22T09:31:04.123456Z","ev":"read","res":"ok","user":"zhang.wei","uid":10021,...,"prev":"7f31..."}
+//
+// Three things hold records together, and FORMAT.md gives them byte by byte:
+//
+//   - seq counts without gaps over files and restarts, and t never decreases;
+//   - prev is the hash of the line before, so a line cannot be changed, taken out, put in or moved without a break after it;
+//   - the head, a small file in the state directory, knows number and hash of the last record, so that lines cut off the end are
+//     missed too.
+//
+// # Writing
+//
+// Open makes a Log; there is one at a time for a log (Linux only). Append returns when the line was handed to the kernel with one
+// write(2): killing the daemon loses nothing after that. A record reaches the medium within SyncInterval, or at once with Sync.
+// The caller answers its user only after Append returned without error; that is the whole of "logged before served":
+//
+//	if _, err := log.Append(&audit.Record{Ev: "read", Res: "ok", AUID: -1, OUID: -1, ...}); err != nil {
+//		return syscall.EIO
+//	}
+//
+// When a record cannot be written (disk full, I/O error, file replaced by somebody) what was written of it is cut off again and
+// Append refuses with ErrUnavailable until writing works; the first record after that says since when and how often it refused.
+//
+// # After a crash
+//
+// Open compares the end of the files with the head. What a killed daemon leaves (an unfinished line, or a line the head does not
+// know yet) is repaired and recorded as audit.recover. After a power cut, which a changed boot id tells, records since the last
+// sync may be gone: then audit.recover states their numbers, which are used again. Everything else is refused: *TamperedError,
+// *IncompleteError.
+//
+// # Reading
+//
+// ReadRecords, ReadFrom and Follow deliver parsed records; Human makes a line for people of one; Verify checks all of it and names
+// file and line of what is wrong. They work wherever Go does, without the daemon, and beside it.
+//
+// # What it does not protect
+//
+// The chain has no secret. Whoever can write both the log and the state directory can make a new log that verifies, and a roll-back
+// of the whole machine is not seen. A missing head is accepted at Open (with a record that says so for ever); Verify calls the tail
+// not anchored. Names stand in the log in clear.
+package audit

@@ -1,0 +1,117 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// HeadName is the file in the state directory that remembers the end of the log.
+const HeadName = "audit.head"
+
+const (
+	headSize  = 8192 // two slots, each at the beginning of a page of its own: a torn page leaves the other
+	slotSize  = 128
+	slotSpace = 4096
+	headMagic = "MFAUDIT1"
+	flagClean = 1
+)
+
+// headState is what one slot holds; FORMAT.md gives the bytes.
+type headState struct {
+	gen    uint64   // higher wins
+	seq    uint64   // last record written
+	synced uint64   // last record known to be on the medium
+	size   uint64   // length of the live file after record seq
+	hash   [32]byte // of record seq, of the store id when seq is 0
+	boot   [16]byte // boot in which it was written
+	store  [16]byte // first half of the hash of the store id
+	clean  bool     // written by Close: nothing comes after record seq
+}
+
+// headStatus says what was found in place of a head.
+type headStatus int
+
+const (
+	headOK      headStatus = iota
+	headAbsent             // no file, or one that was never written
+	headDamaged            // neither slot has a good checksum
+)
+
+func (h *headState) appendTo(b []byte) []byte {
+	start := len(b)
+	b = append(b, headMagic...)
+	for _, v := range [...]uint64{h.gen, h.seq, h.synced, h.size} {
+		b = binary.LittleEndian.AppendUint64(b, v)
+	}
+	b = append(b, h.hash[:]...)
+	b = append(b, h.boot[:]...)
+	b = append(b, h.store[:]...)
+	var flags uint32
+	if h.clean {
+		flags |= flagClean
+	}
+	b = binary.LittleEndian.AppendUint32(b, flags)
+	b = append(b, make([]byte, slotSize-4-(len(b)-start))...)
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], crc32.MakeTable(crc32.Castagnoli)))
+}
+
+func parseSlot(b []byte) (h headState, ok bool) {
+	if len(b) < slotSize || string(b[:8]) != headMagic {
+		return h, false
+	}
+	le := binary.LittleEndian
+	if le.Uint32(b[slotSize-4:]) != crc32.Checksum(b[:slotSize-4], crc32.MakeTable(crc32.Castagnoli)) {
+		return h, false
+	}
+	h.gen, h.seq, h.synced, h.size = le.Uint64(b[8:]), le.Uint64(b[16:]), le.Uint64(b[24:]), le.Uint64(b[32:])
+	copy(h.hash[:], b[40:])
+	copy(h.boot[:], b[72:])
+	copy(h.store[:], b[88:])
+	h.clean = le.Uint32(b[104:])&flagClean != 0
+	return h, true
+}
+
+// parseHead picks the newer good slot. whole says that no slot was bad; a reader of a live head reads again until it is.
+func parseHead(b []byte) (h headState, st headStatus, whole bool) {
+	if len(bytes.Trim(b, "\x00")) == 0 {
+		return h, headAbsent, true
+	}
+	if len(b) < headSize {
+		return h, headDamaged, true
+	}
+	a, okA := parseSlot(b)
+	c, okC := parseSlot(b[slotSpace:])
+	switch {
+	case okA && (!okC || a.gen > c.gen):
+		return a, headOK, okC
+	case okC:
+		return c, headOK, okA
+	}
+	return h, headDamaged, false
+}
+
+// readHead reads the head while the daemon may be writing it. A slot caught in the middle of being written has a bad checksum
+// then, and the other may be older than the last record by more than one: so it is read again a few times.
+func readHead(stateDir string) (h headState, st headStatus, err error) {
+	path := filepath.Join(stateDir, HeadName)
+	for range 50 {
+		b, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return h, headAbsent, nil
+		}
+		if err != nil {
+			return h, headAbsent, fmt.Errorf("reading the head of the log: %w", err)
+		}
+		var whole bool
+		if h, st, whole = parseHead(b); whole {
+			break
+		}
+	}
+	return h, st, nil
+}

@@ -1,0 +1,231 @@
+package audit
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// words are what Human says in one language.
+type words struct {
+	ok, deny, nobody       string
+	rule, purpose, program string
+	login, opener          string
+	bytes, asked, times    string // formats
+	torn, lost, refused    string // formats
+	events                 map[string]string
+}
+
+var english = words{
+	ok: "ok", deny: "DENIED", nobody: "uid %d",
+	rule: "rule", purpose: "purpose", program: "by", login: "login uid", opener: "opened by uid",
+	bytes: "bytes %d+%d", asked: "(of %d)", times: "%d times", torn: "%d torn bytes cut", lost: "records %d-%d may be lost",
+	refused: "%d refused since %s",
+}
+
+var chinese = words{
+	ok: "成功", deny: "拒绝", nobody: "uid %d",
+	rule: "依据", purpose: "用途", program: "程序", login: "登录uid", opener: "打开者uid",
+	bytes: "字节 %d+%d", asked: "(请求 %d)", times: "%d 次", torn: "截去残行 %d 字节", lost: "可能缺失记录 %d-%d",
+	refused: "自 %[2]s 起拒绝 %[1]d 次",
+	events: map[string]string{
+		"mount": "挂载", "umount": "卸载", "open": "打开", "read": "读取", "fill": "映射读取", "write": "写入",
+		"writeback": "映射回写", "close": "关闭", "create": "新建文件", "mkdir": "新建目录", "symlink": "新建链接",
+		"readlink": "读取链接", "unlink": "删除文件", "rmdir": "删除目录", "rename": "改名", "setattr": "改属性",
+		"getattr": "查属性", "lookup": "查找", "list": "列目录", "truncate": "截断", "allocate": "预留空间", "fsync": "落盘",
+		"setxattr": "改扩展属性", "getxattr": "读扩展属性", "policy.load": "载入策略", "policy.reload": "重载策略",
+		"user.disable": "停用用户", "user.enable": "启用用户", "request": "申请", "approve": "批准", "refuse": "驳回",
+		"revoke": "撤销", "ack": "确认", "purpose": "说明用途", "presence": "双人在场", "backup": "备份", "restore": "恢复",
+		"destroy": "销毁", "audit.recover": "日志修复", "audit.clock": "时钟异常", "audit.seal": "日志签封", "audit.epoch": "日志换钥",
+	},
+}
+
+// Human puts a record on one line for a person: local time, number, who, what, outcome, on which document, why. lang "zh..." is
+// Chinese, anything else English. Whatever could move a terminal's cursor, colour it or turn the direction of writing is
+// escaped, and a backslash is doubled, so that two different names never look the same for that reason.
+func Human(p *Parsed, loc *time.Location, lang string) string {
+	w := &english
+	if strings.HasPrefix(lang, "zh") {
+		w = &chinese
+	}
+	if loc == nil {
+		loc = time.Local
+	}
+	var b strings.Builder
+	b.WriteString(p.Time.In(loc).Format("2006-01-02 15:04:05.000"))
+	b.WriteString("  #" + strconv.FormatUint(p.Seq, 10))
+	for _, c := range []struct {
+		text  string
+		width int
+	}{{w.who(p), 12}, {w.event(p.Ev), 14}, {w.outcome(p.Res), 6}} {
+		b.WriteString("  ")
+		pad(&b, escape(c.text), c.width)
+	}
+	for _, s := range [][]string{w.object(p), w.reasons(p), w.repair(p)} {
+		for _, s := range s {
+			b.WriteString("  " + s)
+		}
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+func (w *words) who(p *Parsed) string {
+	switch {
+	case p.User != "":
+		return p.User
+	case p.HasUID:
+		return fmt.Sprintf(w.nobody, p.UID)
+	}
+	return "-"
+}
+
+func (w *words) event(ev string) string {
+	if s := w.events[ev]; s != "" {
+		return s
+	}
+	return ev
+}
+
+func (w *words) outcome(res string) string {
+	switch res {
+	case "ok":
+		return w.ok
+	case "deny":
+		return w.deny
+	}
+	return res
+}
+
+// object names the document and the part of it.
+func (w *words) object(p *Parsed) (out []string) {
+	if name := strings.Trim(p.Matter+"/"+p.Path, "/"); name != "" {
+		out = append(out, escape(name))
+	}
+	if p.To != "" {
+		out = append(out, "-> "+escape(p.To))
+	}
+	if p.Level != "" {
+		out = append(out, "["+escape(p.Level)+"]")
+	}
+	if p.HasRange {
+		s := fmt.Sprintf(w.bytes, p.Off, p.Len)
+		if p.Req != p.Len {
+			s += " " + fmt.Sprintf(w.asked, p.Req)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// reasons say by which rule, for what, with which program, and which other people had a hand in it.
+func (w *words) reasons(p *Parsed) (out []string) {
+	add := func(label, v string) {
+		if v != "" {
+			out = append(out, label+" "+escape(v))
+		}
+	}
+	add(w.rule, p.Rule)
+	add(w.purpose, p.Purpose)
+	if p.Exe != "" {
+		add(w.program, path.Base(p.Exe))
+	} else {
+		add(w.program, p.Comm)
+	}
+	if p.HasUID && p.AUID >= 0 && p.AUID != int64(p.UID) {
+		add(w.login, strconv.FormatInt(p.AUID, 10))
+	}
+	if p.OUID >= 0 {
+		add(w.opener, strconv.FormatInt(p.OUID, 10))
+	}
+	if p.Count > 1 {
+		out = append(out, fmt.Sprintf(w.times, p.Count))
+	}
+	if p.Flags != "" {
+		out = append(out, escape(p.Flags))
+	}
+	if p.Note != "" {
+		out = append(out, escape(p.Note))
+	}
+	return out
+}
+
+func (w *words) repair(p *Parsed) (out []string) {
+	r := p.Recovery
+	if r == nil {
+		return nil
+	}
+	if r.TornLen > 0 {
+		out = append(out, fmt.Sprintf(w.torn, r.TornLen))
+	}
+	if r.LostTo > 0 {
+		out = append(out, fmt.Sprintf(w.lost, r.LostFrom, r.LostTo))
+	}
+	if !r.Since.IsZero() {
+		out = append(out, fmt.Sprintf(w.refused, r.Refused, r.Since.Format(timeLayout)))
+	}
+	return out
+}
+
+// escape makes a string safe to print: what Unicode calls not printable (controls, bidi overrides, zero-width and line
+// separators, private use) becomes \u{HEX}, bytes that are not UTF-8 \xHH, a backslash two.
+func escape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case r == '\\':
+			b.WriteString(`\\`)
+		case unicode.IsPrint(r) || r == ideographicSpace:
+			b.WriteRune(r)
+		default:
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		}
+		i += n
+	}
+	return b.String()
+}
+
+const ideographicSpace = '\u3000' // common in Chinese names, and visible as a gap
+
+// pad writes s and spaces up to width columns of a terminal.
+func pad(b *strings.Builder, s string, width int) {
+	b.WriteString(s)
+	for n := columns(s); n < width; n++ {
+		b.WriteByte(' ')
+	}
+}
+
+// columns is how many columns a terminal gives an escaped string: 汉字 and the other wide characters take two (Unicode
+// standard annex 11, W and F), combining marks none.
+func columns(s string) (n int) {
+	for _, r := range s {
+		switch {
+		case unicode.In(r, unicode.Mn, unicode.Me):
+		case unicode.Is(wide, r):
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
+}
+
+// wide holds the blocks of annex 11 that matter in names; what is unassigned inside them does not.
+var wide = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x1100, Hi: 0x115f, Stride: 1}, {Lo: 0x2e80, Hi: 0x303e, Stride: 1}, {Lo: 0x3041, Hi: 0x33ff, Stride: 1},
+		{Lo: 0x3400, Hi: 0x4dbf, Stride: 1}, {Lo: 0x4e00, Hi: 0xa4cf, Stride: 1}, {Lo: 0xa960, Hi: 0xa97f, Stride: 1},
+		{Lo: 0xac00, Hi: 0xd7a3, Stride: 1}, {Lo: 0xf900, Hi: 0xfaff, Stride: 1}, {Lo: 0xfe30, Hi: 0xfe6f, Stride: 1},
+		{Lo: 0xff01, Hi: 0xff60, Stride: 1}, {Lo: 0xffe0, Hi: 0xffe6, Stride: 1},
+	},
+	R32: []unicode.Range32{
+		{Lo: 0x1f300, Hi: 0x1f64f, Stride: 1}, {Lo: 0x1f680, Hi: 0x1f6ff, Stride: 1}, {Lo: 0x1f900, Hi: 0x1f9ff, Stride: 1},
+		{Lo: 0x20000, Hi: 0x3fffd, Stride: 1},
+	},
+}

@@ -1,0 +1,361 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// Options configure a Log.
+type Options struct {
+	Dir          string           // log directory, made if missing (0750)
+	StateDir     string           // holds the head, made if missing (0700); not the log's own directory
+	StoreID      string           // 32 hex digits; binds log and head to the store
+	Now          func() time.Time // nil: time.Now
+	SyncInterval time.Duration    // how long a record may be in memory only; 0: 200 ms
+	Group        int              // gid that owns the log file, so that auditors can read it; 0 or less: left alone
+}
+
+// environ is what tests replace.
+type environ struct {
+	boot  [16]byte
+	retry time.Duration // least time between two attempts to recover
+	live  func(dir string, group int) (liveFile, error)
+}
+
+func realEnviron() environ {
+	return environ{boot: bootID(), retry: 250 * time.Millisecond, live: openLive}
+}
+
+// checkEvery is how many appends may pass before the identity of the live file is looked at again.
+const checkEvery = 256
+
+// Log is the one writer of an audit log. It is safe for concurrent use.
+type Log struct {
+	o   Options
+	env environ
+	enc *sync.Pool
+
+	syncing sync.Mutex // held across fdatasync, taken before mu; the waiters share one call
+	stop    chan struct{}
+	stopped sync.WaitGroup
+
+	mu      sync.Mutex // guards all below; never held across fdatasync
+	live    liveFile
+	head    *headFile
+	st      headState // what the head says, or is about to say
+	last    time.Time // time of the last record
+	buf     []byte    // 0x00 || line || LF
+	appends int       // since the last check of the live file
+	down    *outage   // nil while records can be written
+	closed  bool
+}
+
+// outage is a time during which records are refused.
+type outage struct {
+	err     error
+	since   time.Time // by Options.Now
+	tried   time.Time // monotonic: last attempt to end it
+	refused int
+	torn    bool // bytes of a record may stand after st.size
+	final   bool // only a new Open can end it
+}
+
+// Open opens or creates the log of a store, checks its end against the head and repairs what a crash may leave.
+// It refuses with *TamperedError, *IncompleteError or ErrInUse.
+func Open(o Options) (*Log, error) { return open(o, realEnviron()) }
+
+func open(o Options, env environ) (*Log, error) {
+	if o.StoreID == "" || o.Dir == "" || o.StateDir == "" {
+		return nil, errors.New("audit: Dir, StateDir and StoreID must be given")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.SyncInterval <= 0 {
+		o.SyncInterval = 200 * time.Millisecond
+	}
+	if err := errors.Join(os.MkdirAll(o.Dir, 0o750), os.MkdirAll(o.StateDir, 0o700)); err != nil {
+		return nil, err
+	}
+	head, err := openHead(o.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{o: o, env: env, enc: newEncoders(), head: head, stop: make(chan struct{}), buf: make([]byte, 0, 4096)}
+	if err := l.start(); err != nil {
+		head.close()
+		if l.live != nil {
+			l.live.Close()
+		}
+		return nil, err
+	}
+	l.stopped.Add(1)
+	go l.background()
+	return l, nil
+}
+
+// Append adds a record and returns its number. When it returns without error the line is in the file (in the page cache: see
+// Sync). Otherwise the record does not count, and the operation it stands for must be refused: ErrUnavailable while the log
+// cannot be written, *RecordError when the record cannot be encoded.
+func (l *Log) Append(r *Record) (uint64, error) {
+	e := l.enc.Get().(*encoder)
+	defer l.enc.Put(e)
+	body, err := e.encode(r)
+	if err != nil {
+		return 0, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.ready(); err != nil {
+		if l.down != nil {
+			l.down.refused++
+		}
+		return 0, err
+	}
+	if err := l.commit(body); err != nil {
+		l.down.refused++
+		return 0, err
+	}
+	return l.st.seq, nil
+}
+
+// ready ends an outage if it can, and looks from time to time whether the live file is still ours.
+func (l *Log) ready() error {
+	if l.closed {
+		return &unavailableError{"append", ErrClosed}
+	}
+	if l.down != nil {
+		return l.revive()
+	}
+	if l.appends++; l.appends >= checkEvery {
+		return l.check()
+	}
+	return nil
+}
+
+func (l *Log) check() error {
+	l.appends = 0
+	if err := l.live.Check(int64(l.st.size)); err != nil {
+		return l.fail("check", err)
+	}
+	return nil
+}
+
+// commit frames, hashes and writes one record, then moves the head.
+func (l *Log) commit(body []byte) error {
+	t := l.now()
+	b := frame(append(l.buf[:0], 0x00), l.st.seq+1, t, body, &l.st.hash)
+	hash := sum(b)
+	b = append(b, '\n')
+	l.buf = b
+	n, err := l.live.Write(b[1:])
+	if err == nil && n < len(b)-1 {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		torn := l.live.Truncate(int64(l.st.size)) != nil
+		err = l.fail("write", err)
+		l.down.torn = torn
+		return err
+	}
+	l.last = t
+	l.st.seq, l.st.hash = l.st.seq+1, hash
+	l.st.size += uint64(n)
+	if err := l.head.store(&l.st); err != nil {
+		return l.fail("head", err)
+	}
+	return nil
+}
+
+// now never runs backwards: records are ordered by seq and by time alike.
+func (l *Log) now() time.Time {
+	t := l.o.Now().UTC().Truncate(time.Microsecond)
+	if t.Before(l.last) || t.Year() > 9999 {
+		return l.last
+	}
+	return t
+}
+
+// fail begins an outage, or gives a running one a newer cause.
+func (l *Log) fail(op string, cause error) error {
+	if l.down == nil {
+		l.down = &outage{since: l.now()}
+	}
+	l.down.err = &unavailableError{op, cause}
+	l.down.tried = time.Now()
+	return l.down.err
+}
+
+// revive tries to end an outage, not more often than every env.retry: cut what a failed write left, see that the file is ours,
+// write the head, and record how long nothing could be written.
+func (l *Log) revive() error {
+	d := l.down
+	if d.final || time.Since(d.tried) < l.env.retry {
+		return d.err
+	}
+	if d.torn {
+		if err := l.live.Truncate(int64(l.st.size)); err != nil {
+			return l.fail("truncate", err)
+		}
+		d.torn = false
+	}
+	if err := l.check(); err != nil {
+		return err
+	}
+	if err := l.head.store(&l.st); err != nil {
+		return l.fail("head", err)
+	}
+	before := l.st.seq
+	err := l.record(&Record{Ev: "audit.recover", Res: "ok", AUID: -1, OUID: -1, Note: "writing failed: " + d.err.Error(),
+		Recovery: &Recovery{Since: d.since, Refused: d.refused}})
+	if err != nil && l.st.seq == before {
+		return err
+	}
+	// The record is in the file even when the head could not follow: it must not be written a second time.
+	d.refused = 0
+	if err != nil {
+		return err
+	}
+	l.down = nil
+	return nil
+}
+
+// record appends a record of the log's own while mu is held.
+func (l *Log) record(r *Record) error {
+	e := l.enc.Get().(*encoder)
+	defer l.enc.Put(e)
+	body, err := e.encode(r)
+	if err != nil {
+		return err
+	}
+	return l.commit(body)
+}
+
+// Head returns the number and hash of the last record; 0 and the hash of the store id when there is none.
+func (l *Log) Head() (seq uint64, hash [32]byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.st.seq, l.st.hash
+}
+
+// Healthy returns nil while records can be written, else the error that Append would return. It looks at the live file each
+// time (two stat calls).
+func (l *Log) Healthy() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return &unavailableError{"append", ErrClosed}
+	}
+	if l.down != nil {
+		return l.revive()
+	}
+	return l.check()
+}
+
+// Sync returns when every record appended before the call is on the medium (fdatasync). A failed sync ends writing until the
+// log is opened again: the kernel has dropped what it could not write, and a second fdatasync would report success.
+func (l *Log) Sync() error {
+	l.mu.Lock()
+	want := l.st.seq
+	l.mu.Unlock()
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	return l.syncTo(want)
+}
+
+// syncTo needs syncing held.
+func (l *Log) syncTo(want uint64) error {
+	l.mu.Lock()
+	seq, done, closed := l.st.seq, l.st.synced, l.closed
+	l.mu.Unlock()
+	if done >= want {
+		return nil
+	}
+	if closed {
+		return &unavailableError{"sync", ErrClosed}
+	}
+	err := l.live.Sync()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		err = l.fail("sync", err)
+		l.down.final = true
+		return err
+	}
+	l.st.synced = seq
+	if err := l.head.store(&l.st); err != nil {
+		return l.fail("head", err)
+	}
+	return nil
+}
+
+// background syncs what was written, brings the head to the medium after it, and notices when the live file goes away or when
+// an outage can end although nobody appends.
+func (l *Log) background() {
+	defer l.stopped.Done()
+	tick := time.NewTicker(l.o.SyncInterval)
+	defer tick.Stop()
+	checked := time.Now()
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-tick.C:
+		}
+		l.flush()
+		if time.Since(checked) >= time.Second {
+			checked = time.Now()
+			l.Healthy() // its result is kept in l.down
+		}
+	}
+}
+
+// flush syncs log and head when there is something new. Errors are kept in l.down.
+func (l *Log) flush() error {
+	l.mu.Lock()
+	seq, synced := l.st.seq, l.st.synced
+	l.mu.Unlock()
+	if seq == synced {
+		return nil
+	}
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	if err := l.syncTo(seq); err != nil {
+		return err
+	}
+	return l.head.sync()
+}
+
+// Close syncs everything, marks the head as final and lets go of the log. Records appended afterwards are refused.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	l.mu.Unlock()
+	close(l.stop)
+	l.stopped.Wait()
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return errors.Join(l.seal(), l.live.Close(), l.head.close())
+}
+
+// seal writes the head for good. After an outage the head stays open-ended: what stands after the last record is not known.
+func (l *Log) seal() error {
+	if l.down != nil {
+		return l.down.err
+	}
+	if err := l.live.Sync(); err != nil {
+		return fmt.Errorf("syncing the log: %w", err)
+	}
+	l.st.synced, l.st.clean = l.st.seq, true
+	return errors.Join(l.head.store(&l.st), l.head.sync())
+}

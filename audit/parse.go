@@ -1,0 +1,278 @@
+package audit
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// header is what the chain needs of a line.
+type header struct {
+	seq     uint64
+	t       time.Time
+	prev    [32]byte
+	recover bool // ev is audit.recover
+}
+
+// parseHeader reads seq, t and prev wherever they stand and checks that the whole line is well formed. why is empty when it is.
+func parseHeader(line []byte) (h header, why string) {
+	seen := 0
+	f := scan(line)
+	for {
+		key, val, ok := f.next()
+		if !ok {
+			break
+		}
+		good := true
+		switch string(key) {
+		case "seq":
+			h.seq, good = number(val)
+			good = good && h.seq != 0
+			seen += 1
+		case "t":
+			h.t, good = stamp(val)
+			seen += 10
+		case "prev":
+			h.prev, good = digest(val)
+			seen += 100
+		case "ev":
+			h.recover = string(val) == `"audit.recover"`
+		}
+		if !good {
+			return h, "has a bad " + string(key)
+		}
+	}
+	if f.bad == "" && seen != 111 {
+		return h, "does not have seq, t and prev once each"
+	}
+	return h, f.bad
+}
+
+// ParseLine reads one line, without its LF. Unknown keys are passed over, so that older readers read newer logs; a known key
+// twice or of the wrong type is an error, a *LineError without path and number.
+func ParseLine(line []byte) (*Parsed, error) {
+	h, why := parseHeader(line)
+	if why != "" {
+		return nil, &LineError{What: why}
+	}
+	p := &Parsed{Seq: h.seq, Time: h.t, Prev: h.prev, Record: Record{AUID: -1, OUID: -1}}
+	r := reader{p: p, seen: make(map[string]bool, 24)}
+	f := scan(line)
+	for {
+		key, val, ok := f.next()
+		if !ok {
+			break
+		}
+		if !r.take(string(key), val) {
+			return nil, &LineError{What: "has a bad " + string(key)}
+		}
+	}
+	if p.HasRange && !r.seen["req"] {
+		p.Req = p.Len
+	}
+	return p, nil
+}
+
+// reader fills one Parsed from the members of a line.
+type reader struct {
+	p    *Parsed
+	seen map[string]bool
+}
+
+func (r *reader) take(key string, val []byte) bool {
+	name, coded := strings.CutSuffix(key, "_b64")
+	if s := r.text(name); s != nil {
+		ok := r.once(name)
+		*s, ok = decode(val, coded, ok)
+		return ok
+	}
+	switch key {
+	case "uid", "auid", "ouid", "pid", "h", "off", "len", "req", "count":
+		return r.once(key) && r.number(key, val)
+	case "torn_len", "torn_sha256", "torn_b64", "lost_from", "lost_to", "since", "refused":
+		return r.once(key) && r.recovery(key, val)
+	}
+	return true
+}
+
+func (r *reader) once(key string) bool {
+	first := !r.seen[key]
+	r.seen[key] = true
+	return first
+}
+
+// text says where the string of a key goes, nil for keys that are no strings of the record.
+func (r *reader) text(key string) *string {
+	p := &r.p.Record
+	switch key {
+	case "ev":
+		return &p.Ev
+	case "res":
+		return &p.Res
+	case "user":
+		return &p.User
+	case "exe":
+		return &p.Exe
+	case "comm":
+		return &p.Comm
+	case "matter":
+		return &p.Matter
+	case "client":
+		return &p.Client
+	case "level":
+		return &p.Level
+	case "path":
+		return &p.Path
+	case "to":
+		return &p.To
+	}
+	return r.moreText(key)
+}
+
+func (r *reader) moreText(key string) *string {
+	p := &r.p.Record
+	switch key {
+	case "fid":
+		return &p.FID
+	case "fid2":
+		return &p.FID2
+	case "rule":
+		return &p.Rule
+	case "pol":
+		return &p.Pol
+	case "purpose":
+		return &p.Purpose
+	case "flags":
+		return &p.Flags
+	case "note":
+		return &p.Note
+	}
+	return nil
+}
+
+func decode(val []byte, coded, ok bool) (string, bool) {
+	s, isText := unquote(val)
+	if !coded || !ok || !isText {
+		return s, ok && isText
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	return string(b), err == nil
+}
+
+func (r *reader) number(key string, val []byte) bool {
+	p := &r.p.Record
+	if key == "h" {
+		var ok bool
+		p.H, ok = number(val)
+		return ok
+	}
+	n, err := strconv.ParseInt(string(val), 10, 64)
+	small := n >= 0 && n <= 1<<32-1
+	switch key {
+	case "uid":
+		p.UID, p.HasUID = uint32(n), true
+		return err == nil && small
+	case "pid":
+		p.PID = uint32(n)
+		return err == nil && small
+	case "auid":
+		p.AUID = n
+	case "ouid":
+		p.OUID = n
+	case "off":
+		p.Off, p.HasRange = n, true
+	case "len":
+		p.Len, p.HasRange = n, true
+	case "req":
+		p.Req = n
+	case "count":
+		p.Count = int(n)
+	}
+	return err == nil
+}
+
+func (r *reader) recovery(key string, val []byte) (ok bool) {
+	if r.p.Recovery == nil {
+		r.p.Recovery = new(Recovery)
+	}
+	rec := r.p.Recovery
+	var n uint64
+	switch key {
+	case "torn_len":
+		n, ok = number(val)
+		rec.TornLen = int64(n)
+	case "torn_sha256":
+		rec.TornHash, ok = unquote(val)
+	case "torn_b64":
+		var s string
+		s, ok = decode(val, true, true)
+		rec.Torn = []byte(s)
+	case "lost_from":
+		rec.LostFrom, ok = number(val)
+	case "lost_to":
+		rec.LostTo, ok = number(val)
+	case "since":
+		rec.Since, ok = stamp(val)
+	case "refused":
+		n, ok = number(val)
+		rec.Refused = int(n)
+	}
+	return ok
+}
+
+// number reads a decimal number without sign, fraction or leading zero.
+func number(val []byte) (n uint64, ok bool) {
+	if len(val) == 0 || len(val) > 20 || val[0] == '0' && len(val) > 1 {
+		return 0, false
+	}
+	for _, c := range val {
+		d := uint64(c - '0')
+		if d > 9 || n > (1<<64-1-d)/10 {
+			return 0, false
+		}
+		n = n*10 + d
+	}
+	return n, true
+}
+
+// digest reads 64 lower-case hex digits in quotes.
+func digest(val []byte) (d [32]byte, ok bool) {
+	if len(val) != 66 || val[0] != '"' {
+		return d, false
+	}
+	for _, c := range val[1:65] {
+		if c >= 'A' && c <= 'F' {
+			return d, false
+		}
+	}
+	_, err := hex.Decode(d[:], val[1:65])
+	return d, err == nil
+}
+
+// stamp reads "2006-01-02T15:04:05.000000Z", quotes included, and nothing else.
+func stamp(val []byte) (t time.Time, ok bool) {
+	if len(val) != len(timeLayout)+2 || val[0] != '"' || val[len(val)-1] != '"' {
+		return t, false
+	}
+	var n [7]int
+	val = val[1 : len(val)-1]
+	field := 0
+	for i, c := range val {
+		if want := timeLayout[i]; want < '0' || want > '9' {
+			if c != want {
+				return t, false
+			}
+			field++
+			continue
+		}
+		if c-'0' > 9 {
+			return t, false
+		}
+		n[field] = n[field]*10 + int(c-'0')
+	}
+	t = time.Date(n[0], time.Month(n[1]), n[2], n[3], n[4], n[5], n[6]*1000, time.UTC)
+	same := t.Month() == time.Month(n[1]) && t.Day() == n[2] && t.Hour() == n[3] && t.Minute() == n[4] && t.Second() == n[5]
+	return t, same
+}

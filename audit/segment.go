@@ -1,0 +1,156 @@
+package audit
+
+import (
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// segment is one file of the log.
+type segment struct {
+	name  string
+	first uint64 // seq of its first record, from its name; 0 for the live file, which does not say
+	gz    bool
+}
+
+func (s segment) live() bool { return s.name == LiveName }
+
+// parseSegment reads audit-<firstseq>.jsonl or audit-<firstseq>.jsonl.gz.
+func parseSegment(name string) (segment, bool) {
+	if name == LiveName {
+		return segment{name: name}, true
+	}
+	num, ok := strings.CutPrefix(name, "audit-")
+	num, gz := strings.CutSuffix(num, ".gz")
+	num, ext := strings.CutSuffix(num, ".jsonl")
+	first, err := strconv.ParseUint(num, 10, 64)
+	if !ok || !ext || err != nil || first == 0 || num[0] == '+' {
+		return segment{}, false
+	}
+	return segment{name: name, first: first, gz: gz}, true
+}
+
+// segments lists the files of a log in the order of their records, the live one last. Of a segment that is there plain and
+// compressed the plain one counts: compression had not ended.
+func segments(dir string) ([]segment, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var list []segment
+	for _, e := range entries {
+		if s, ok := parseSegment(e.Name()); ok {
+			list = append(list, s)
+		}
+	}
+	sort.Slice(list, func(i, j int) bool {
+		a, b := list[i], list[j]
+		if a.live() != b.live() {
+			return b.live()
+		}
+		if a.first != b.first {
+			return a.first < b.first
+		}
+		return !a.gz && b.gz
+	})
+	return dropCopies(list), nil
+}
+
+func dropCopies(list []segment) []segment {
+	kept := list[:0]
+	for _, s := range list {
+		if n := len(kept); n > 0 && !s.live() && kept[n-1].first == s.first {
+			continue
+		}
+		kept = append(kept, s)
+	}
+	return kept
+}
+
+// open gives the records of a segment, decompressed.
+func (s segment) open(dir string) (io.ReadCloser, error) {
+	f, err := openRegular(filepath.Join(dir, s.name))
+	if err != nil || !s.gz {
+		return f, err
+	}
+	z, err := gzip.NewReader(bufio.NewReaderSize(f, 1<<16))
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return &gzFile{z, f}, nil
+}
+
+// openRegular opens a file for reading and refuses pipes and devices, which could block a reader for ever.
+func openRegular(path string) (*os.File, error) {
+	if fi, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if !fi.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+	}
+	return os.Open(path)
+}
+
+type gzFile struct {
+	*gzip.Reader
+	f *os.File
+}
+
+func (g *gzFile) Close() error {
+	return errors.Join(g.Reader.Close(), g.f.Close())
+}
+
+// rawLine is a line as it stands in a file.
+type rawLine struct {
+	b    []byte // without LF; valid until the next line is read; its beginning only when long
+	size int64  // bytes it takes in the file, LF included
+	torn bool   // the file ends without LF
+	long bool   // longer than MaxLine
+}
+
+// lines splits a stream at LF, holding at most MaxLine bytes.
+type lines struct {
+	r    *bufio.Reader
+	long []byte
+}
+
+func newLines(r io.Reader) *lines {
+	return &lines{r: bufio.NewReaderSize(r, 1<<18)}
+}
+
+// next gives io.EOF when nothing is left; what stands before the end without an LF comes first, as torn.
+func (l *lines) next() (rawLine, error) {
+	b, err := l.r.ReadSlice('\n')
+	if err == nil {
+		return rawLine{b: b[:len(b)-1], size: int64(len(b))}, nil
+	}
+	ln := rawLine{}
+	l.long = l.long[:0]
+	for {
+		ln.size += int64(len(b))
+		if room := MaxLine + 1 - len(l.long); room > 0 {
+			l.long = append(l.long, b[:min(room, len(b))]...)
+		}
+		if err != bufio.ErrBufferFull {
+			break
+		}
+		b, err = l.r.ReadSlice('\n')
+	}
+	if err != nil && (err != io.EOF || ln.size == 0) {
+		return ln, err
+	}
+	ln.b, ln.torn = l.long, err == io.EOF
+	if !ln.torn && ln.size <= MaxLine+1 {
+		ln.b = ln.b[:len(ln.b)-1]
+	}
+	ln.long = len(ln.b) > MaxLine
+	return ln, nil
+}

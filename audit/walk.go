@@ -1,0 +1,163 @@
+package audit
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// Kinds of problems that verify reports. KindTail and KindMissing mean an incomplete log (exit code 11), all others one that
+// was tampered with (10).
+const (
+	KindMalformed = "malformed" // not a record: the line was damaged or put there by somebody else
+	KindChain     = "chain"     // the line does not hash to what the next line says: it was changed
+	KindGap       = "gap"       // records are missing before the line
+	KindOrder     = "order"     // the line's number was there already: inserted, repeated or swapped
+	KindTime      = "time"      // time runs backwards
+	KindStore     = "store"     // the log or head belongs to another store
+	KindHead      = "head"      // the line is not the one the head knows, or the head is damaged
+	KindForeign   = "foreign"   // lines after the last one that the daemon wrote
+	KindName      = "name"      // a segment does not begin with the record its name says
+	KindTail      = "tail"      // records are missing from the end
+	KindMissing   = "missing"   // whole segments are missing
+)
+
+// walker follows the chain over lines of one or more files. After a problem it goes on from what it found, so that one
+// changed line gives one problem.
+type walker struct {
+	report func(Problem)
+	onGood func(h header, line []byte) // may be nil; called for every record that continues the log
+
+	file string
+	line int // lines read of file
+	off  int64
+
+	seq   uint64   // last record that continued the log
+	hash  [32]byte // its hash
+	known bool     // hash is known; not so after a gap or before the first line of a partial log
+	any   bool     // take the first record as it is
+	t     time.Time
+	good  int64 // end of that record in file
+	where Problem
+
+	unread   uint64 // malformed lines since
+	alt      uint64 // number before the last gap, to find back when a line's number alone was changed
+	headSeq  uint64 // record whose hash the head knows
+	headHash [32]byte
+
+	h *hasher
+}
+
+// startWalk begins at record 1 of a store.
+func startWalk(storeID string, report func(Problem)) *walker {
+	return &walker{report: report, hash: StoreHash(storeID), known: true, h: newHasher()}
+}
+
+func (w *walker) problem(kind, format string, args ...any) {
+	w.report(Problem{File: w.file, Line: w.line, Kind: kind, Msg: fmt.Sprintf(format, args...)})
+}
+
+// enter begins a file; first is the seq in its name, 0 for the live file.
+func (w *walker) enter(name string, first uint64) {
+	w.file, w.line, w.off, w.good = name, 0, 0, 0
+	if w.seq == 0 && first > 1 && !w.any {
+		w.problem(KindMissing, "records 1 to %d are in segments that are not here", first-1)
+		w.seq, w.known = first-1, false
+	}
+}
+
+// read takes all lines of one file and returns how many bytes without LF stand at its end.
+func (w *walker) read(r io.Reader) (torn int64, err error) {
+	lines := newLines(r)
+	for {
+		ln, err := lines.next()
+		if err == io.EOF {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		if ln.torn {
+			return ln.size, nil
+		}
+		w.step(ln)
+	}
+}
+
+func (w *walker) step(ln rawLine) {
+	w.line++
+	w.off += ln.size
+	h, why := parseHeader(ln.b)
+	if ln.long {
+		why = "is longer than a line may be"
+	}
+	if why != "" {
+		w.problem(KindMalformed, "the line %s", why)
+		w.unread++
+		return
+	}
+	if w.place(&h) {
+		w.accept(&h, ln.b)
+	}
+}
+
+// place says whether the record continues the log, perhaps after a gap.
+func (w *walker) place(h *header) bool {
+	if w.any {
+		w.any = false
+		return true
+	}
+	switch {
+	case h.seq < w.seq && h.seq == w.alt+2:
+		w.alt = 0
+	case h.seq <= w.seq:
+		w.problem(KindOrder, "record %d after record %d: inserted, repeated or out of order", h.seq, w.seq)
+		return false
+	case h.seq-w.seq-1 > w.unread:
+		w.gap(w.seq+1, h.seq-1)
+	case h.seq == w.seq+1 && w.known && h.prev != w.hash:
+		w.broken()
+	}
+	return true
+}
+
+func (w *walker) gap(from, to uint64) {
+	w.alt = w.seq
+	kind := KindGap
+	if w.line == 1 && w.seq > 0 {
+		kind = KindMissing // a boundary between files: the end of the last one or whole segments
+	}
+	if from == to {
+		w.problem(kind, "record %d is missing before this line", from)
+		return
+	}
+	w.problem(kind, "records %d to %d are missing before this line", from, to)
+}
+
+// broken blames the line before: either it was changed, or this line's prev was, and then the next line blames this one.
+func (w *walker) broken() {
+	if w.seq == 0 {
+		w.problem(KindStore, "record 1 does not carry the hash of this store's id")
+		return
+	}
+	p := w.where
+	p.Kind, p.Msg = KindChain, fmt.Sprintf("the line was changed: record %d does not hash to the prev of record %d", w.seq, w.seq+1)
+	w.report(p)
+}
+
+func (w *walker) accept(h *header, line []byte) {
+	if h.t.Before(w.t) {
+		w.problem(KindTime, "time runs backwards: %s after %s", h.t.Format(timeLayout), w.t.Format(timeLayout))
+	} else {
+		w.t = h.t
+	}
+	w.seq, w.hash, w.known, w.unread = h.seq, w.h.leaf(line), true, 0
+	w.good = w.off
+	w.where = Problem{File: w.file, Line: w.line}
+	if w.headSeq == h.seq && w.hash != w.headHash {
+		w.problem(KindHead, "the line was changed: record %d is not the one the head knows", h.seq)
+	}
+	if w.onGood != nil {
+		w.onGood(*h, line)
+	}
+}
