@@ -132,7 +132,7 @@ func decodeDir(p *Prefix, b []byte) (*DirMeta, error) {
 		*s = string(b[at : at+n])
 		at += n
 	}
-	if firstNonZero(b[78:dirFixed]) >= 0 || firstNonZero(b[at:]) >= 0 {
+	if !allZero(b[78:dirFixed]) || !allZero(b[at:]) {
 		return nil, badf("directory", "reserved bytes are not zero")
 	}
 	if err := d.check(p); err != nil {

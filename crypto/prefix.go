@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
+	"errors"
 	"slices"
 )
 
@@ -57,7 +58,7 @@ func ParsePrefix(b []byte) (Prefix, error) {
 	if !bytes.HasPrefix(b, []byte(prefixMagic)) {
 		return Prefix{}, badf("prefix", "magic %q, want %q", b[:8], prefixMagic)
 	}
-	if i := firstNonZero(b[offPrefixZeros:PrefixSize]); b[10] != 0 || i >= 0 {
+	if b[10] != 0 || !allZero(b[offPrefixZeros:PrefixSize]) {
 		return Prefix{}, badf("prefix", "reserved bytes are not zero")
 	}
 	p := Prefix{Format: b[8], Cipher: b[9], BlockLog2: b[11], KeyVersion: binary.LittleEndian.Uint32(b[12:])}
@@ -159,31 +160,18 @@ func (d *fileDeriver) sealer(purpose string) (*Sealer, error) {
 }
 
 func (d *fileDeriver) keys() (*FileKeys, error) {
-	data, err := d.sealer("data")
-	if err != nil {
-		return nil, err
-	}
-	meta, err := d.sealer("meta")
-	if err != nil {
-		return nil, err
-	}
-	xattr, err := d.sealer("xattr")
-	if err != nil {
-		return nil, err
-	}
-	names, err := newNameCipher(d.expand("xattrnames", sivKeySize), true)
-	if err != nil {
+	data, errData := d.sealer("data")
+	meta, errMeta := d.sealer("meta")
+	xattr, errXattr := d.sealer("xattr")
+	names, errNames := newNameCipher(d.expand("xattrnames", sivKeySize), true)
+	if err := errors.Join(errData, errMeta, errXattr, errNames); err != nil {
 		return nil, err
 	}
 	return &FileKeys{Data: data, Meta: meta, Xattr: xattr, XattrName: names}, nil
 }
 
-// firstNonZero returns the index of the first byte that is not 0, or -1.
-func firstNonZero(b []byte) int {
-	for i, c := range b {
-		if c != 0 {
-			return i
-		}
-	}
-	return -1
+// allZero compares b with itself one byte on, which is several times faster
+// than a loop.
+func allZero(b []byte) bool {
+	return len(b) == 0 || b[0] == 0 && bytes.Equal(b[:len(b)-1], b[1:])
 }

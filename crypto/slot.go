@@ -88,7 +88,7 @@ func OpenSlot(meta *Sealer, b []byte) (Slot, error) {
 	if got := binary.LittleEndian.Uint64(p); got != SlotLabel {
 		return Slot{}, &LabelError{Want: SlotLabel, Got: got}
 	}
-	if firstNonZero(p[69:72]) >= 0 || firstNonZero(p[116:120]) >= 0 || firstNonZero(p[slotEnd:]) >= 0 {
+	if !allZero(p[69:72]) || !allZero(p[116:120]) || !allZero(p[slotEnd:]) {
 		return Slot{}, badf("slot", "reserved bytes are not zero")
 	}
 	s := decodeSlot(p)

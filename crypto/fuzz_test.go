@@ -1,0 +1,252 @@
+package crypto
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/minio/sio"
+)
+
+// Fuzzed bytes are hardly ever authentic. So the targets of sealed parts take
+// them in two ways: as they are, and sealed with the right key, which reaches
+// the parser behind the authentication.
+
+// fuzzFile is a file whose keys do not change from run to run.
+func fuzzFile(f *testing.F) (*Key, []byte, *FileKeys) {
+	v := readVectors(f).Files[1]
+	return v.content(), v.Prefix, v.keys(f)
+}
+
+// resize cuts b or fills it with zeros to n bytes.
+func resize(b []byte, n int) []byte {
+	return append(bytes.Clone(b), make([]byte, n)...)[:n]
+}
+
+func seedBroken(f *testing.F, part string, add func(b []byte)) {
+	for _, c := range readVectors(f).Broken {
+		if c.Part == part {
+			add(c.Bytes)
+		}
+	}
+}
+
+// Open accepts just the packages that sio accepts.
+func FuzzSealerOpen(f *testing.F) {
+	v := readVectors(f)
+	k := (*Key)(v.Packages[0].Key)
+	s := newSealer(f, k)
+	for _, p := range v.Packages {
+		f.Add([]byte(p.Package))
+	}
+	f.Add(bytes.Repeat([]byte{0x20}, 64))
+	seedBroken(f, "block", func(b []byte) { f.Add(b) })
+	f.Fuzz(func(t *testing.T, b []byte) {
+		plain, err := s.Open(nil, b)
+		if len(b) <= PackageOverhead || len(b) > MaxPayload+PackageOverhead {
+			if err == nil {
+				t.Fatalf("%d bytes accepted", len(b))
+			}
+			return // sio panics below 16 bytes and takes streams
+		}
+		want, sioErr := sio.DecryptBuffer(nil, bytes.Clone(b), sioConfig(k))
+		if (err == nil) != (sioErr == nil) || !bytes.Equal(plain, want) {
+			t.Fatalf("we: %v, sio: %v", err, sioErr)
+		}
+	})
+}
+
+// What OpenBlock accepts is the block that was asked for, sealed again the same.
+func FuzzSealerOpenBlock(f *testing.F) {
+	_, _, keys := fuzzFile(f)
+	v := readVectors(f)
+	for _, b := range v.Blocks {
+		f.Add([]byte(b.Package), b.Index, false)
+		f.Add([]byte(b.Package[:40]), b.Index, true)
+	}
+	seedBroken(f, "block", func(b []byte) { f.Add(b, uint64(5), false) })
+	f.Fuzz(func(t *testing.T, b []byte, index uint64, seal bool) {
+		if seal && len(b) > 0 && len(b) <= MaxPayload {
+			b = keys.Data.Seal(nil, b)
+		}
+		pkg := bytes.Clone(b)
+		data, seq, err := keys.Data.OpenBlock(pkg, index)
+		if err != nil {
+			return
+		}
+		payload, err := keys.Data.Open(nil, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := keys.Data.Open(nil, keys.Data.SealBlock(nil, index, seq, data))
+		if err != nil || !bytes.Equal(again, payload) {
+			t.Fatalf("%x became %x, %v", payload, again, err)
+		}
+	})
+}
+
+// parse => append gives the same bytes.
+func FuzzParsePrefix(f *testing.F) {
+	for _, v := range readVectors(f).Files {
+		f.Add([]byte(v.Prefix))
+	}
+	seedBroken(f, "prefix", func(b []byte) { f.Add(b) })
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := ParsePrefix(b)
+		if err != nil {
+			if p != (Prefix{}) {
+				t.Fatal("a value beside an error")
+			}
+			return
+		}
+		if again := p.AppendTo(nil); !bytes.Equal(again, b[:PrefixSize]) {
+			t.Fatalf("%x became %x", b[:PrefixSize], again)
+		}
+		if _, err := p.Keys(new(Key)); err != ErrWrongKey {
+			t.Fatalf("keys under a key of zeros: %v", err)
+		}
+	})
+}
+
+func FuzzOpenSlot(f *testing.F) {
+	_, _, keys := fuzzFile(f)
+	v := readVectors(f)
+	payload, err := keys.Meta.Open(nil, v.Slot.Bytes)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(v.Slot.Bytes), false)
+	f.Add(payload[:slotEnd], true)
+	seedBroken(f, "slot", func(b []byte) { f.Add(b, false) })
+	f.Fuzz(func(t *testing.T, b []byte, seal bool) {
+		if seal {
+			b = keys.Meta.Seal(nil, resize(b, slotPayload))
+		}
+		s, err := OpenSlot(keys.Meta, b)
+		if err != nil {
+			if s != (Slot{}) {
+				t.Fatal("a value beside an error")
+			}
+			return
+		}
+		mustReseal(t, keys.Meta, b, s.Seal(keys.Meta))
+	})
+}
+
+// mustReseal checks that two packages hold the same payload.
+func mustReseal(t *testing.T, s *Sealer, a, b []byte) {
+	t.Helper()
+	pa, errA := s.Open(nil, a)
+	pb, errB := s.Open(nil, b)
+	if errA != nil || errB != nil || !bytes.Equal(pa, pb) {
+		t.Fatalf("%x became %x, %v, %v", pa, pb, errA, errB)
+	}
+}
+
+func FuzzOpenDir(f *testing.F) {
+	content, prefix, keys := fuzzFile(f)
+	v := readVectors(f)
+	payload, err := keys.Meta.Open(nil, v.Dir.Bytes[PrefixSize:])
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(v.Dir.Bytes), false)
+	f.Add(payload[:200], true)
+	seedBroken(f, "dir", func(b []byte) { f.Add(b, false) })
+	f.Fuzz(func(t *testing.T, b []byte, seal bool) {
+		if seal {
+			b = keys.Meta.Seal(bytes.Clone(prefix), resize(b, dirPayload))
+		}
+		d, fileKeys, err := OpenDir(content, b)
+		if err != nil {
+			if d != nil || fileKeys != nil {
+				t.Fatal("a value beside an error")
+			}
+			return
+		}
+		again, err := ResealDir(content, b, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustReseal(t, fileKeys.Meta, b[PrefixSize:], again[PrefixSize:])
+	})
+}
+
+// Each name that opens has just the stored form that it was opened from.
+func FuzzNameCipherOpen(f *testing.F) {
+	v := readVectors(f)
+	n, err := NewNameCipher((*Key)(v.Files[1].Matter))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, w := range append(v.Names, v.BrokenNames...) {
+		f.Add(w.Stored, []byte(w.Long), false)
+	}
+	f.Add("contract.docx"+strings.Repeat("\x00", 19), []byte(nil), true)
+	dir := v.Names[0].Dir
+	f.Fuzz(func(t *testing.T, stored string, long []byte, seal bool) {
+		if len(long) == 0 {
+			long = nil
+		}
+		if seal { // stored is the padded name
+			stored, long = storedForm(t, n, dir, []byte(stored))
+		}
+		name, err := n.Open(dir, stored, long)
+		if err != nil {
+			if name != "" {
+				t.Fatal("a name beside an error")
+			}
+			return
+		}
+		again, againLong, err := n.Seal(dir, name)
+		if err != nil || again != stored || !bytes.Equal(againLong, long) {
+			t.Fatalf("%q of %q became %q, %v", stored, name, again, err)
+		}
+	})
+}
+
+func storedForm(t *testing.T, n *NameCipher, dir ID, padded []byte) (string, []byte) {
+	sealed, err := n.siv.EncryptDeterministically(padded, dir[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := base64.RawURLEncoding.EncodeToString(sealed); len(s) <= MaxInline {
+		return s, nil
+	}
+	return longName(sealed), sealed
+}
+
+// Every legal name comes back as it was, byte by byte.
+func FuzzNameCipherSeal(f *testing.F) {
+	n := newNames(f)
+	for _, name := range []string{"合同.docx", "a", "..", "a/b", "\xff", strings.Repeat("汉", 85), strings.Repeat("n", 256)} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		legal := name != "" && name != "." && name != ".." && len(name) <= MaxName && !strings.ContainsAny(name, "/\x00")
+		stored, long, err := n.Seal(ID{7}, name)
+		if (err == nil) != legal {
+			t.Fatalf("%q: %v", name, err)
+		}
+		if err != nil {
+			return
+		}
+		if got, err := n.Open(ID{7}, stored, long); err != nil || got != name {
+			t.Fatalf("%q became %q, %v", name, got, err)
+		}
+	})
+}
+
+func FuzzParseID(f *testing.F) {
+	for _, s := range []string{strings.Repeat("0a", 16), strings.Repeat("0A", 16), "", strings.Repeat("g", 32), strings.Repeat("0", 33)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if id, err := ParseID(s); err == nil && id.String() != s {
+			t.Fatalf("%q became %s", s, id)
+		} else if err != nil && !id.IsZero() {
+			t.Fatal("a value beside an error")
+		}
+	})
+}
