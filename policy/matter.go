@@ -1,0 +1,167 @@
+package policy
+
+import (
+	"slices"
+	"time"
+)
+
+// matter is a Matter with everything that a decision needs worked out at load:
+// who holds which grant, and which walls stand in front of it.
+type matter struct {
+	info    Matter
+	level   *Level
+	lead    *user
+	status  status
+	grants  map[int32][]grant // by user: lead, own entry, groups listed by name
+	unix    []grant           // groups whose members only the system knows
+	folders []folder
+	walls   []barrier
+	pos     pos
+}
+
+type status uint8
+
+const (
+	active status = iota
+	closed
+	sealed
+	destroyed
+)
+
+// grant is one reason why somebody may do something in a matter.
+type grant struct {
+	rights        Right
+	until         time.Time // zero: for good
+	rule, purpose string
+	ack, approval bool
+	group         *group // nil for the lead and for named people
+	pos           pos
+}
+
+// valid tells whether the grant has not run out.
+func (g *grant) valid(at time.Time) bool { return g.until.IsZero() || at.Before(g.until) }
+
+// countsAt tells whether the grant holds at a level: one for named people only
+// takes no groups, one with a limit of readers none that cannot be counted.
+func (g *grant) countsAt(l *Level) bool {
+	return g.group == nil || !l.NamedOnly && (l.MaxReaders == 0 || g.group.unix == "")
+}
+
+type folder struct {
+	path  string
+	level *Level
+	only  *people // nil: all members
+	rule  string
+	pos   pos
+}
+
+func (m *matter) copy() Matter {
+	c := m.info
+	c.Folders = slices.Clone(c.Folders)
+	c.Tags = slices.Clone(c.Tags)
+	return c
+}
+
+// pinned finds the folder rule that holds the path in its place.
+func (m *matter) pinned(path string) *folder {
+	for i := range m.folders {
+		if within(m.folders[i].path, path) {
+			return &m.folders[i]
+		}
+	}
+	return nil
+}
+
+// levelAt is the highest of all levels that a path carries.
+func (p *Policy) levelAt(m *matter, path string, sealed []string) *Level {
+	level := m.level
+	for i := range m.folders {
+		if f := &m.folders[i]; f.level.Rank > level.Rank && within(path, f.path) {
+			level = f.level
+		}
+	}
+	for _, name := range sealed {
+		if l := p.rank(name); l.Rank > level.Rank {
+			level = l
+		}
+	}
+	return level
+}
+
+// people is a set of users: those known at load, and groups that only the
+// system knows.
+type people struct {
+	named map[int32]bool
+	unix  []*group
+}
+
+func (s *people) add(u *user) {
+	if s.named == nil {
+		s.named = map[int32]bool{}
+	}
+	s.named[u.index] = true
+}
+
+func (s *people) addGroup(g *group) {
+	for _, u := range g.members {
+		s.add(u)
+	}
+	if g.unix != "" && !slices.Contains(s.unix, g) {
+		s.unix = append(s.unix, g)
+	}
+}
+
+func (s *people) addAll(o *people) {
+	for index := range o.named {
+		if s.named == nil {
+			s.named = map[int32]bool{}
+		}
+		s.named[index] = true
+	}
+	for _, g := range o.unix {
+		s.addGroup(g)
+	}
+}
+
+// has tells whether u is in the set. unsure is the answer for a system group
+// when nobody can be asked.
+func (s *people) has(u *user, env *Env, unsure bool) bool {
+	if s.named[u.index] {
+		return true
+	}
+	for _, g := range s.unix {
+		if env == nil || env.Groups == nil {
+			if unsure {
+				return true
+			}
+			continue
+		}
+		if env.Groups(g.unix, u.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+// wall is one entry of walls.yaml.
+type wall struct {
+	id, rule, reason string
+	until            time.Time
+	pos              pos
+}
+
+func (w *wall) stands(at time.Time) bool { return w.until.IsZero() || at.Before(w.until) }
+
+// barrier is what one wall means for one matter: those in the set are refused,
+// or, inverted, all others.
+type barrier struct {
+	*wall
+	set    *people
+	invert bool
+}
+
+// stops tells whether the barrier refuses u. When system groups cannot be
+// asked it refuses whoever might be meant.
+func (b *barrier) stops(u *user, env *Env) bool {
+	return b.set.has(u, env, !b.invert) != b.invert
+}

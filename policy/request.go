@@ -1,0 +1,74 @@
+package policy
+
+import "time"
+
+// Env is what the policy cannot know by itself. Nil functions, and a nil Env,
+// mean nobody and no fault.
+type Env struct {
+	// Groups tells whether user is in the system's group now. It must answer
+	// from memory: it is called while a file operation waits.
+	Groups func(unixGroup, user string) bool
+	// Disabled is the emergency list.
+	Disabled func(user string) bool
+	// Fault names what keeps the whole system from deciding (sys.log, sys.keys,
+	// sys.clock, sys.stale); "" when all is well.
+	Fault func() string
+}
+
+func (e *Env) fault() string {
+	if e == nil || e.Fault == nil {
+		return ""
+	}
+	return e.Fault()
+}
+
+func (e *Env) disabled(user string) bool {
+	return e != nil && e.Disabled != nil && e.Disabled(user)
+}
+
+func (e *Env) inGroup(unixGroup, user string) bool {
+	return e != nil && e.Groups != nil && e.Groups(unixGroup, user)
+}
+
+// Request is one question: may this caller do this to this object now?
+type Request struct {
+	UID    uint32   // the caller's, of this very request
+	Matter string   // id
+	Path   string   // inside the matter, "" for its root
+	Sealed []string // levels sealed into the folders above and at Path
+	Op     Op
+	Own    bool // the object was created by UID
+	At     time.Time
+	Env    *Env
+}
+
+// Shown is how a refusal looks to the caller. Its zero value is the plain one.
+type Shown uint8
+
+// How refusals look.
+const (
+	Refused     Shown = iota // EACCES: it is there, but not for you
+	Hidden                   // ENOENT: as if it did not exist; listings leave it out
+	ReadOnly                 // EROFS: closed matter
+	Unavailable              // EIO: nobody can be served now
+)
+
+// String is the name of the errno.
+func (s Shown) String() string {
+	return [...]string{"EACCES", "ENOENT", "EROFS", "EIO"}[s&3]
+}
+
+// Decision is the answer. Its zero value refuses.
+type Decision struct {
+	Allow   bool
+	Gate    int    // 0-7: the first gate that refused, or 7
+	Rule    string // the code of the deciding rule: wall.W-07, member.lead
+	Reason  string // one English sentence; [RuleText] has it in Chinese too
+	Shown   Shown  // meaningful when Allow is false
+	User    string // "" when the uid is nobody's
+	Client  string
+	Level   string // of the path
+	Purpose string // the standing purpose under which access is allowed
+	// Expires is when time alone may change the answer; zero: never.
+	Expires time.Time
+}
