@@ -9,9 +9,10 @@ import (
 	"github.com/minio/sio"
 )
 
-// Fuzzed bytes are hardly ever authentic. So the targets of sealed parts take
-// them in two ways: as they are, and sealed with the right key, which reaches
-// the parser behind the authentication.
+// Fuzzed bytes are hardly ever authentic. So they patch something good: either
+// what stands on the disk, or the payload, which is then sealed with the right
+// key and reaches the parser behind the authentication. Seeds stay short, as
+// the fuzzer's minimizing is quadratic in their length.
 
 // fuzzFile is a file whose keys do not change from run to run.
 func fuzzFile(f *testing.F) (*Key, []byte, *FileKeys) {
@@ -19,14 +20,30 @@ func fuzzFile(f *testing.F) (*Key, []byte, *FileKeys) {
 	return v.content(), v.Prefix, v.keys(f)
 }
 
-// resize cuts b or fills it with zeros to n bytes.
-func resize(b []byte, n int) []byte {
-	return append(bytes.Clone(b), make([]byte, n)...)[:n]
+// patch returns good with b written over it at offset at, or cut there when b
+// is empty.
+func patch(good, b []byte, at uint16) []byte {
+	i := min(int(at), len(good))
+	out := append(bytes.Clone(good[:i]), b...)
+	if len(b) > 0 && len(out) < len(good) {
+		out = append(out, good[len(out):]...)
+	}
+	return out
+}
+
+// mustPayload opens a frozen package.
+func mustPayload(f *testing.F, s *Sealer, pkg []byte) []byte {
+	f.Helper()
+	payload, err := s.Open(nil, pkg)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return payload
 }
 
 func seedBroken(f *testing.F, part string, add func(b []byte)) {
 	for _, c := range readVectors(f).Broken {
-		if c.Part == part {
+		if c.Part == part && len(c.Bytes) <= PrefixSize {
 			add(c.Bytes)
 		}
 	}
@@ -61,9 +78,9 @@ func FuzzSealerOpen(f *testing.F) {
 func FuzzSealerOpenBlock(f *testing.F) {
 	_, _, keys := fuzzFile(f)
 	v := readVectors(f)
-	for _, b := range v.Blocks {
+	for _, b := range v.Blocks[:2] {
 		f.Add([]byte(b.Package), b.Index, false)
-		f.Add([]byte(b.Package[:40]), b.Index, true)
+		f.Add(mustPayload(f, keys.Data, b.Package), b.Index, true)
 	}
 	seedBroken(f, "block", func(b []byte) { f.Add(b, uint64(5), false) })
 	f.Fuzz(func(t *testing.T, b []byte, index uint64, seal bool) {
@@ -111,26 +128,26 @@ func FuzzParsePrefix(f *testing.F) {
 
 func FuzzOpenSlot(f *testing.F) {
 	_, _, keys := fuzzFile(f)
-	v := readVectors(f)
-	payload, err := keys.Meta.Open(nil, v.Slot.Bytes)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add([]byte(v.Slot.Bytes), false)
-	f.Add(payload[:slotEnd], true)
-	seedBroken(f, "slot", func(b []byte) { f.Add(b, false) })
-	f.Fuzz(func(t *testing.T, b []byte, seal bool) {
-		if seal {
-			b = keys.Meta.Seal(nil, resize(b, slotPayload))
+	good := readVectors(f).Slot.Bytes
+	payload := mustPayload(f, keys.Meta, good)
+	f.Add([]byte{0xff}, uint16(3), false)
+	f.Add([]byte{}, uint16(SlotSize), false)
+	f.Add([]byte{}, uint16(100), false)
+	f.Add(payload[64:slotEnd], uint16(64), true)
+	f.Add([]byte{9}, uint16(68), true)
+	f.Fuzz(func(t *testing.T, b []byte, at uint16, seal bool) {
+		slot := patch(good, b, at)
+		if changed := patch(payload, b, at); seal && len(changed) > 0 && len(changed) <= MaxPayload {
+			slot = sealWithNonce(keys.Meta, good[4:16], changed)
 		}
-		s, err := OpenSlot(keys.Meta, b)
+		s, err := OpenSlot(keys.Meta, slot)
 		if err != nil {
 			if s != (Slot{}) {
 				t.Fatal("a value beside an error")
 			}
 			return
 		}
-		mustReseal(t, keys.Meta, b, s.Seal(keys.Meta))
+		mustReseal(t, keys.Meta, slot, s.Seal(keys.Meta))
 	})
 }
 
@@ -146,30 +163,30 @@ func mustReseal(t *testing.T, s *Sealer, a, b []byte) {
 
 func FuzzOpenDir(f *testing.F) {
 	content, prefix, keys := fuzzFile(f)
-	v := readVectors(f)
-	payload, err := keys.Meta.Open(nil, v.Dir.Bytes[PrefixSize:])
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add([]byte(v.Dir.Bytes), false)
-	f.Add(payload[:200], true)
-	seedBroken(f, "dir", func(b []byte) { f.Add(b, false) })
-	f.Fuzz(func(t *testing.T, b []byte, seal bool) {
-		if seal {
-			b = keys.Meta.Seal(bytes.Clone(prefix), resize(b, dirPayload))
+	good := readVectors(f).Dir.Bytes
+	payload := mustPayload(f, keys.Meta, good[PrefixSize:])
+	f.Add([]byte{0xff}, uint16(80), false)
+	f.Add([]byte{}, uint16(DirSize), false)
+	f.Add([]byte{}, uint16(PrefixSize), false)
+	f.Add(payload[64:140], uint16(64), true)
+	f.Add([]byte{0, 1}, uint16(72), true)
+	f.Fuzz(func(t *testing.T, b []byte, at uint16, seal bool) {
+		dir := patch(good, b, at)
+		if changed := patch(payload, b, at); seal && len(changed) > 0 && len(changed) <= MaxPayload {
+			dir = append(bytes.Clone(prefix), sealWithNonce(keys.Meta, good[PrefixSize+4:][:12], changed)...)
 		}
-		d, fileKeys, err := OpenDir(content, b)
+		d, fileKeys, err := OpenDir(content, dir)
 		if err != nil {
 			if d != nil || fileKeys != nil {
 				t.Fatal("a value beside an error")
 			}
 			return
 		}
-		again, err := ResealDir(content, b, d)
+		again, err := ResealDir(content, dir, d)
 		if err != nil {
 			t.Fatal(err)
 		}
-		mustReseal(t, fileKeys.Meta, b[PrefixSize:], again[PrefixSize:])
+		mustReseal(t, fileKeys.Meta, dir[PrefixSize:], again[PrefixSize:])
 	})
 }
 
