@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	defaultRunDir = "/run/matterfs"
+	// controlLine bounds a request in bytes.
+	controlLine = 4096
+	// controlIdle is how long a connection may be silent.
+	controlIdle = 30 * time.Second
+)
+
+// controlRequest is one line to the daemon.
+type controlRequest struct {
+	Op string `json:"op"` // "status", "reload" or "umount"
+}
+
+// controlReply is the line that answers it. A refusal carries the exit code
+// that the asking command ends with.
+type controlReply struct {
+	OK     bool          `json:"ok"`
+	Code   int           `json:"code,omitempty"`
+	Error  string        `json:"error,omitempty"`
+	Status *status       `json:"status,omitempty"`
+	Reload *reloadReport `json:"reload,omitempty"`
+	Lazy   bool          `json:"lazy,omitempty"`
+}
+
+// runDir is where control sockets lie.
+func (a *app) runDir() string {
+	if a.flags.runDir != "" {
+		return a.flags.runDir
+	}
+	if dir := a.getenv("MATTERFS_RUN_DIR"); dir != "" {
+		return dir
+	}
+	return defaultRunDir
+}
+
+func (a *app) socketPath(storeID string) string {
+	return filepath.Join(a.runDir(), storeID+".sock")
+}
+
+// listen opens the control socket. Everybody may connect; who is told and
+// allowed what is decided for each request by the peer's uid.
+func (d *daemon) listen(context.Context) error {
+	path := d.a.socketPath(d.storeID)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	// The store's lock is held, so a socket that is there is a dead one's.
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	// Connections stay open until the process ends: their end tells `umount`
+	// that the store is closed and its lock free.
+	d.onClose(func() { d.warn("close control socket", l.Close()) })
+	go d.accept(l)
+	return os.Chmod(path, 0o666)
+}
+
+func (d *daemon) accept(l *net.UnixListener) {
+	for {
+		c, err := l.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			d.warn("control socket", err)
+			time.Sleep(100 * time.Millisecond) // out of descriptors: do not spin
+			continue
+		}
+		go d.converse(c)
+	}
+}
+
+// converse answers the requests of one connection.
+func (d *daemon) converse(c *net.UnixConn) {
+	who, err := peer(c)
+	if err != nil {
+		d.warn("control socket", err)
+		c.Close()
+		return
+	}
+	lines := bufio.NewScanner(c)
+	lines.Buffer(make([]byte, 0, controlLine), controlLine)
+	for c.SetReadDeadline(time.Now().Add(controlIdle)) == nil && lines.Scan() {
+		r, last := d.answer(who, lines.Bytes())
+		b, err := json.Marshal(r)
+		if err != nil {
+			d.warn("control socket", err)
+			break
+		}
+		if _, err := c.Write(append(b, '\n')); err != nil {
+			break
+		}
+		if last {
+			return // left open, see listen
+		}
+	}
+	c.Close()
+}
+
+// answer carries out one request. last is set when the daemon is ending.
+func (d *daemon) answer(who actor, line []byte) (r controlReply, last bool) {
+	var q controlRequest
+	if err := json.Unmarshal(line, &q); err != nil {
+		return refusal(usagef("control request: %v", err)), false
+	}
+	if q.Op != "status" && !d.trusted(who.uid) {
+		return refusal(fmt.Errorf("uid %d may not ask for %q: %w", who.uid, q.Op, os.ErrPermission)), false
+	}
+	switch q.Op {
+	case "status":
+		return controlReply{OK: true, Status: d.status(d.trusted(who.uid))}, false
+	case "reload":
+		rep, err := d.reload(who)
+		if err != nil {
+			return refusal(err), false
+		}
+		return controlReply{OK: true, Reload: &rep}, false
+	case "umount":
+		lazy, err := d.unmountFor(who)
+		if err != nil {
+			return refusal(err), false
+		}
+		return controlReply{OK: true, Lazy: lazy}, true
+	}
+	return refusal(usagef("control request: unknown op %q", q.Op)), false
+}
+
+func refusal(err error) controlReply {
+	code, _ := explain(err)
+	return controlReply{Code: code, Error: err.Error()}
+}
+
+// trusted says who may steer the daemon: root, its own uid, and the system
+// administrators that the policy names.
+func (d *daemon) trusted(uid uint32) bool {
+	if uid == 0 || uid == uint32(os.Geteuid()) {
+		return true
+	}
+	p := d.currentPolicy()
+	u, ok := p.UserByUID(uid)
+	return ok && u.Status == "active" && slices.Contains(p.Duties()["sysadmin"], u.Name)
+}
+
+// unmountFor records who ended the service; the daemon's own record follows.
+func (d *daemon) unmountFor(who actor) (lazy bool, err error) {
+	if err := d.record(who, "umount", "asked", d.mnt); err != nil {
+		d.warn("record unmount", err) // a broken log must not keep a drive mounted
+	}
+	return d.unmount()
+}
+
+// peer reads who is at the other end (SO_PEERCRED, unix(7)).
+func peer(c *net.UnixConn) (actor, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return actor{}, err
+	}
+	var cred *unix.Ucred
+	var credErr error
+	if err := raw.Control(func(fd uintptr) {
+		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); err != nil {
+		return actor{}, err
+	}
+	if credErr != nil {
+		return actor{}, credErr
+	}
+	return actor{uid: cred.Uid, pid: int(cred.Pid), auid: loginUID(int(cred.Pid))}, nil
+}

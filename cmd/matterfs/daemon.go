@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+
+	"matterfs/audit"
+	"matterfs/crypto/keystore"
+	"matterfs/crypto/store"
+	"matterfs/fs"
+	"matterfs/policy"
+)
+
+const (
+	// storePurpose names the key, derived from the master key, that seals what
+	// belongs to no matter.
+	storePurpose = "store"
+	// groupsStart is how long a mount waits for the first answer about unix
+	// groups before it goes on without members by group.
+	groupsStart = 5 * time.Second
+)
+
+// daemon is one served store. open takes each part in order and close gives
+// them back in reverse, whichever step failed.
+type daemon struct {
+	a       *app
+	s       settings
+	mnt     string
+	logger  zerolog.Logger
+	started time.Time
+	undo    []func()
+
+	storeID string
+	keys    *keystore.Keystore
+	log     *audit.Log
+	store   *store.Store
+	groups  *groups
+	env     *policy.Env
+	srv     *fs.Server
+
+	// reloads lets one reload happen at a time; it is taken before mu.
+	reloads sync.Mutex
+	// mu guards policy and reloadErr. fs has its own reference to the policy
+	// and is told of a new one.
+	mu        sync.Mutex
+	policy    *policy.Policy
+	reloadErr error
+
+	// staleAt is when the policy in force becomes too old after a failed reload,
+	// Unix time in nanoseconds; 0: never. Every request reads it.
+	staleAt atomic.Int64
+	// detached is closed when the drive has left its mountpoint; open files may
+	// still be served.
+	detached   chan struct{}
+	detachOnce sync.Once
+}
+
+func newDaemon(a *app, s settings, mnt string) *daemon {
+	return &daemon{a: a, s: s, mnt: mnt, started: time.Now(), logger: newLogger(a.err), detached: make(chan struct{})}
+}
+
+// newLogger writes diagnostics: lines for a person at a terminal, JSON else.
+func newLogger(w io.Writer) zerolog.Logger {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.DateTime}
+	}
+	return zerolog.New(w).Level(zerolog.WarnLevel).With().Timestamp().Logger()
+}
+
+// open does all that can fail before anybody is served. What needs no secret
+// comes first, so that a mistake in the policy is told before a passphrase is
+// asked for.
+func (d *daemon) open(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		d.checkPlaces, d.lock, d.loadPolicy, d.unlock, d.openLog, d.openStore,
+		d.checkAndProvision, d.startGroups, d.mount, d.listen,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return errInterrupted
+		}
+	}
+	return nil
+}
+
+// close gives back what open took, newest first.
+func (d *daemon) close() {
+	for len(d.undo) > 0 {
+		last := len(d.undo) - 1
+		undo := d.undo[last]
+		d.undo = d.undo[:last]
+		undo()
+	}
+}
+
+func (d *daemon) onClose(f func()) { d.undo = append(d.undo, f) }
+
+// warn writes a failure that ends nothing to the diagnostics.
+func (d *daemon) warn(what string, err error) {
+	if err != nil {
+		d.logger.Error().Err(err).Msg(what)
+	}
+}
+
+func (d *daemon) checkPlaces(context.Context) error {
+	if err := d.s.checkDirs(); err != nil {
+		return err
+	}
+	return checkOverlap(append(d.s.places(), place{"mountpoint", d.mnt}))
+}
+
+func (d *daemon) lock(context.Context) error {
+	l, err := lockStore(d.s)
+	if err != nil {
+		return err
+	}
+	d.onClose(l.release)
+	return nil
+}
+
+func (d *daemon) unlock(ctx context.Context) error {
+	if err := keystore.HardenProcess(); err != nil {
+		return fmt.Errorf("forbid core dumps: %w", err)
+	}
+	if _, err := keystore.ReadStoreID(d.s.Keys); err != nil {
+		return keysError(d.s.Keys, err)
+	}
+	o, err := d.a.findOpener(ctx, d.s)
+	if err != nil {
+		return err
+	}
+	defer o.wipe()
+	if d.keys, err = keystore.Open(d.s.Keys, o.unlock); err != nil {
+		return fmt.Errorf("keys %s, opened with %s: %w", d.s.Keys, o.from, err)
+	}
+	d.onClose(d.keys.Lock)
+	d.storeID = d.keys.StoreID().String()
+	return nil
+}
+
+// keysError names the directory where the library names only the trouble.
+func keysError(dir string, err error) error {
+	return fmt.Errorf("keys %s: %w", dir, err)
+}
+
+func (d *daemon) openLog(context.Context) error {
+	l, err := audit.Open(audit.Options{Dir: d.s.Log, StateDir: d.s.State, StoreID: d.storeID, Now: time.Now, Group: auditGID()})
+	if err != nil {
+		return &logError{err}
+	}
+	d.log = l
+	d.onClose(func() { d.warn("close log", l.Close()) })
+	return nil
+}
+
+func (d *daemon) openStore(context.Context) error {
+	disk, err := store.OpenOSDisk(d.s.Data)
+	if err != nil {
+		return err
+	}
+	key := d.keys.StoreKey(storePurpose)
+	defer key.Wipe()
+	d.store, err = store.Open(disk, d.keys.StoreID(), key, d.keys, store.Options{Logger: d.storeLogger, Now: time.Now})
+	if err != nil {
+		return fmt.Errorf("data %s: %w", d.s.Data, err)
+	}
+	d.onClose(func() { d.warn("close store", d.store.Close()) })
+	return nil
+}
+
+// storeLogger receives the store's diagnostics: key, value, key, value.
+func (d *daemon) storeLogger(msg string, kv ...any) {
+	d.logger.Warn().Fields(kv).Msg(msg)
+}
+
+// startGroups gives the resolver a moment, so that members by group are not
+// refused right after a start; a slow directory service does not stop a mount.
+func (d *daemon) startGroups(ctx context.Context) error {
+	d.groups = newGroups(d.userNames)
+	d.env = &policy.Env{Groups: d.groups.member, Fault: d.fault}
+	first := make(chan struct{})
+	run, stop := context.WithCancel(context.Background())
+	d.onClose(stop)
+	go func() {
+		d.groups.refresh()
+		close(first)
+		d.groups.run(run)
+	}()
+	select {
+	case <-first:
+	case <-time.After(groupsStart):
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+func (d *daemon) userNames() []string {
+	var names []string
+	for _, u := range d.currentPolicy().Users() {
+		names = append(names, u.Name)
+	}
+	return names
+}
+
+func (d *daemon) currentPolicy() *policy.Policy {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.policy
+}
+
+func (d *daemon) mount(context.Context) error {
+	srv, err := fs.Mount(fs.Options{
+		Mountpoint: d.mnt, FSName: sourceName(d.storeID), Store: d.store, Policy: d.policy,
+		Env: d.env, Audit: d.log, Logger: d.logger, Now: time.Now,
+	})
+	if err != nil {
+		return &fuseError{err}
+	}
+	d.srv = srv
+	if err := d.record(self(), "mount", "ok", d.mnt+" "+summary(d.policy)); err != nil {
+		return errors.Join(&logError{err}, srv.Unmount(true))
+	}
+	d.onClose(func() { d.warn("record unmount", d.record(self(), "umount", "ok", d.mnt)) })
+	return nil
+}
+
+// sourceName is what /proc/mounts shows in its first column.
+func sourceName(storeID string) string { return "matterfs:" + storeID }

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"syscall"
+
+	"matterfs/audit"
+	"matterfs/crypto/keystore"
+	"matterfs/crypto/store"
+	"matterfs/policy"
+)
+
+// Exit codes: a contract with scripts and service managers (DESIGN 11).
+const (
+	exitOK           = 0
+	exitNo           = 1 // negative answer, or a failure without a code of its own
+	exitUsage        = 2
+	exitPolicy       = 3
+	exitNoDaemon     = 4
+	exitKey          = 5 // wrong key or locked
+	exitNotPermitted = 6
+	exitLog          = 7
+	exitTampered     = 10
+	exitIncomplete   = 11
+	exitCheckpoint   = 12
+	exitCorrupt      = 20
+	exitInterrupted  = 130
+)
+
+// exitRow says which code and hint an error gets.
+type exitRow struct {
+	match func(error) bool
+	code  int
+	hint  msg
+}
+
+// exitTable is the only place that turns errors into codes and hints. The
+// first row that matches decides, so causes stand before what wraps them.
+var exitTable = []exitRow{
+	{isErr(errInterrupted), exitInterrupted, noMsg},
+	{isErr(context.Canceled), exitInterrupted, noMsg},
+	{asErr[*usageError], exitUsage, hintUsage},
+	{asErr[*existsError], exitUsage, hintExists},
+	{asErr[*keystore.ExistsError], exitUsage, hintExists},
+	{asErr[*overlapError], exitUsage, hintOverlap},
+	{asErr[*busyError], exitUsage, hintBusy},
+	{notEmpty, exitUsage, hintNotEmpty},
+	{asErr[*mountpointError], exitUsage, hintMountpoint},
+	{asErr[*notMountError], exitUsage, hintNotOurMount},
+
+	{asErr[*policy.OwnershipError], exitPolicy, hintPolicyOwner},
+	{asErr[*policyTestsError], exitPolicy, hintTests},
+	{asErr[*vanishedError], exitPolicy, hintVanished},
+	{asErr[*policyError], exitPolicy, hintPolicy},
+
+	{asErr[*noDaemonError], exitNoDaemon, hintNoDaemon},
+
+	{isErr(keystore.ErrWrongIdentity), exitKey, hintWrongIdentity},
+	{isErr(keystore.ErrWrongPassphrase), exitKey, hintWrongPassphrase},
+	{isErr(keystore.ErrNoKeystore), exitKey, hintNoKeystore},
+	{asErr[*looseError], exitKey, hintSecretMode},
+	{isErr(errLocked), exitKey, hintLocked},
+	{asErr[*keystore.DamagedError], exitCorrupt, hintDamagedKeys},
+	{asErr[*keystore.RolledBackError], exitCorrupt, hintDamagedKeys},
+	{asErr[*keystore.RecipientError], exitUsage, hintRecipient},
+
+	{asErr[*audit.TamperedError], exitTampered, hintTampered},
+	{asErr[*audit.IncompleteError], exitIncomplete, hintIncomplete},
+	{asErr[*logError], exitLog, hintLog},
+	{isErr(audit.ErrUnavailable), exitLog, hintLog},
+	{asErr[*audit.LineError], exitTampered, hintTampered},
+
+	{isErr(store.ErrNotStore), exitCorrupt, hintNotStore},
+	{asErr[*store.CorruptError], exitCorrupt, hintCorrupt},
+	{isErr(syscall.ENOSPC), exitNo, hintFull},
+	{isErr(syscall.EDQUOT), exitNo, hintFull},
+	{isErr(fs.ErrPermission), exitNotPermitted, hintNotPermitted},
+	{asErr[*fuseError], exitNo, hintFuse},
+}
+
+// explain returns the exit code of an error and the hint that goes with it.
+func explain(err error) (int, msg) {
+	if remote := (*remoteError)(nil); errors.As(err, &remote) {
+		return remote.code, hintOfCode(remote.code)
+	}
+	for _, row := range exitTable {
+		if row.match(err) {
+			return row.code, row.hint
+		}
+	}
+	return exitNo, noMsg
+}
+
+// hintOfCode is the hint for a refusal that came from a daemon: only its code
+// crossed the socket.
+func hintOfCode(code int) msg {
+	switch code {
+	case exitPolicy:
+		return hintPolicy
+	case exitNotPermitted:
+		return hintNotPermitted
+	}
+	return noMsg
+}
+
+func isErr(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
+}
+
+func asErr[T error](err error) bool {
+	var target T
+	return errors.As(err, &target)
+}
+
+func notEmpty(err error) bool {
+	var e *mountpointError
+	return errors.As(err, &e) && e.notEmpty
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// configText is a matterfs.yaml that says what would be true without it, so
+// that a reader sees what can be moved.
+func configText(s settings) []byte {
+	var b strings.Builder
+	b.WriteString("# matterfs.yaml: where the parts of this store lie. Paths are relative to this file.\n" +
+		"# 本库各部分的位置;相对路径以本文件所在目录为准。命令行选项优先。\n\n")
+	for _, l := range []struct{ key, path, why string }{
+		{"data", s.Data, "the encrypted tree; the only thing a data backup holds  加密数据"},
+		{"keys", s.Keys, "envelopes and wrapped matter keys; back up apart from data  密钥,须与数据分开备份"},
+		{"policy", s.Policy, "the administrators' YAML; root-owned, the daemon never writes here  访问策略"},
+		{"log", s.Log, "audit.jsonl  审计日志"},
+		{"state", s.State, "the daemon's own: lock, head of the log  运行状态"},
+	} {
+		fmt.Fprintf(&b, "%-8s %-24s # %s\n", l.key+":", s.relative(l.path), l.why)
+	}
+	b.WriteString("\n# What opens the keys at mount, when it is there. Keep a copy away from this machine.\n" +
+		"# 挂载时用来打开密钥的文件;请在本机以外另存一份。\n")
+	if s.Identity != "" {
+		fmt.Fprintf(&b, "identity: %s\n", s.relative(s.Identity))
+	} else {
+		b.WriteString("# identity: /media/key/admin.identity\n")
+	}
+	b.WriteString("# passphrase-file: /root/matterfs.passphrase\n")
+	return []byte(b.String())
+}
+
+// relative shortens paths in and beside the store, so that it can be moved.
+func (s *settings) relative(path string) string {
+	rel, err := filepath.Rel(s.Dir, path)
+	if err != nil || strings.HasPrefix(rel, "../..") {
+		return quoteYAML(path)
+	}
+	return quoteYAML(rel)
+}
+
+// quoteYAML writes any path as one YAML string: without quotes only where no
+// reader could take it for a number, a date or null.
+func quoteYAML(s string) string {
+	odd := strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-", r))
+	})
+	switch s {
+	case "data", "keys", "policy", "log", "state":
+		return s
+	}
+	if !odd && strings.Contains(s, "/") && !strings.HasPrefix(s, "-") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+}
+
+// printInit tells a person what was made and what comes next.
+func (a *app) printInit(r initReport) error {
+	lines := []string{a.text(msgInitDone, r.Store), a.text(msgInitPaths)}
+	for _, p := range append([]place{{configName, r.Paths.Config}}, r.Paths.places()...) {
+		lines = append(lines, fmt.Sprintf("  %-13s %s", p.what, p.path))
+	}
+	lines = append(lines, a.text(msgInitRecipients))
+	for _, k := range r.Recipients {
+		lines = append(lines, "  "+k)
+	}
+	if len(r.Recovery) > 0 {
+		lines = append(lines, a.text(msgInitRecovery))
+	}
+	for _, k := range r.Recovery {
+		lines = append(lines, "  "+k)
+	}
+	if r.Passphrase {
+		lines = append(lines, a.text(msgInitPassphrase))
+	}
+	if r.NewKey {
+		lines = append(lines, a.text(msgInitKeepIdentity, r.Paths.Identity))
+	}
+	firm := filepath.Join(r.Paths.Policy, "firm.yaml")
+	lines = append(lines, a.text(msgInitNext, firm, r.Paths.Dir, r.Paths.Dir))
+	return a.printf("%s\n", strings.Join(lines, "\n"))
+}
+
+// firmTemplate is a policy that loads and grants nobody anything; what is
+// commented out in it is an example that loads too (a test takes the comment
+// signs away).
+const firmTemplate = `# firm.yaml: who belongs to the firm, and how secret things can be.
+# Nobody is granted anything yet. Check every change: matterfs policy check DIR
+# 本所人员与密级。此文件尚未授予任何人任何权限。修改后请运行 matterfs policy check DIR
+version: 1
+timezone: Asia/Shanghai
+
+# Levels, low to high. 密级,由低到高。
+levels:
+  秘密: {}
+  机密: { purpose: required }
+  绝密: { purpose: session, max_readers: 5 }
+
+# A role only caps what a member may do, it never grants. 角色只限制,不授权。
+roles:
+  lawyer: { clearance: 绝密, rights: [read, write, create, delete, rename] }
+  admin: { clearance: 机密, rights: [read], approval: required }
+  contractor: { clearance: 秘密, rights: [read], until: required, nda: required }
+
+# People, by their login name and uid (id -u LOGIN). 人员:登录名与 uid。
+#users:
+#  zhang.wei: { uid: 10021, role: lawyer, name: 张伟 }
+#  li.na: { uid: 10022, role: lawyer, name: 李娜 }
+
+# Who may reload and unmount, who writes this policy, who reads the log. 三员分立。
+#duties: { sysadmin: [zhang.wei] }
+
+# One file a matter, in matters/2026-0001.yaml. 每个案件一个文件,放在 matters/ 下:
+#
+#    matter: "2026-0001"
+#    client: C0001
+#    title: 示例案件
+#    level: 机密
+#    lead: zhang.wei
+#    status: active
+#    members:
+#      - { user: li.na, rights: [read, write, create], until: 2099-12-31, purpose: 证据整理 }
+`

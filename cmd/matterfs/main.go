@@ -1,0 +1,92 @@
+// Command matterfs keeps a firm's documents encrypted on disk and shows them
+// as a drive in which every open, read and save is decided by a policy and
+// recorded in a log before it is answered.
+//
+// # Use
+//
+//	matterfs init /srv/firm                     make a store (identity in /srv/firm.identity)
+//	$EDITOR /srv/firm/policy/firm.yaml          name people, levels and matters
+//	matterfs policy check /srv/firm             every mistake at once, with line and column
+//	matterfs mount /srv/firm /srv/matters       serve it, in the foreground
+//	matterfs status                             what runs, and what is wrong with it
+//	matterfs audit tail -f /srv/firm            who does what, now
+//	matterfs audit verify /srv/firm             nothing changed, nothing missing
+//	matterfs umount /srv/matters
+//
+// # Configuration
+//
+// A store is one directory; matterfs.yaml in it says where its parts are:
+//
+//	data: data                  # the encrypted tree; the only thing a data backup holds
+//	keys: keys                  # envelopes and wrapped matter keys; back up apart
+//	policy: policy              # the admins' YAML; the daemon never writes here
+//	log: log                    # audit.jsonl
+//	state: state                # lock, audit head
+//	identity: ../firm.identity  # opens the keys at mount, if it is there
+//
+// Paths are relative to that file. Flags of the same names win, and are
+// relative to the working directory.
+//
+// # Output and exit codes
+//
+// Data goes to stdout, talk to stderr; --json turns what reports into one JSON
+// value on one line. Exit codes are a contract: 0 ok, 1 negative answer or
+// other failure, 2 usage, 3 policy invalid, 4 no daemon, 5 wrong key or locked,
+// 6 not permitted, 7 log not writable, 10 log tampered, 11 log incomplete,
+// 12 checkpoint mismatch, 20 data corrupt, 130 interrupted.
+//
+// # What it does not protect
+//
+// Root on this machine and the memory of the running daemon: see the README.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // policies name a time zone; a minimal server has no zone files
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run executes one command line and returns its exit code. A second signal
+// ends the process the hard way, because the first one restores the default.
+func run(args []string, stdin *os.File, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	a := &app{stdin: stdin, out: stdout, err: stderr, getenv: os.Getenv, lang: langOf(os.Getenv)}
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return a.finish(root.ExecuteContext(ctx))
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "matterfs",
+		Short:         "encrypted, policy-gated, logged drive for a firm's matters",
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+		RunE: needVerb,
+		// Everything cobra refuses before this point is a usage error.
+		PersistentPreRun: func(*cobra.Command, []string) { a.started = true },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	a.globalFlags(root.PersistentFlags())
+	root.AddCommand(newInit(a), newMount(a), newUmount(a), newStatus(a),
+		newPolicy(a), newAudit(a), newVersion(a))
+	return root
+}
+
+// needVerb is what a command that only groups others does by itself.
+func needVerb(c *cobra.Command, _ []string) error {
+	return usagef("%s needs a verb; see %s --help", c.CommandPath(), c.CommandPath())
+}

@@ -1,0 +1,174 @@
+package main
+
+import "strings"
+
+// lang is the language of talk; data and codes are the same in all.
+type lang int
+
+const (
+	en lang = iota
+	zh
+)
+
+// langOf follows the order of setlocale(3): LC_ALL, LC_MESSAGES, LANG.
+func langOf(getenv func(string) string) lang {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if v := getenv(name); v != "" {
+			if strings.HasPrefix(v, "zh") {
+				return zh
+			}
+			return en
+		}
+	}
+	return en
+}
+
+// msg names a text of the messages table.
+type msg int
+
+const (
+	noMsg msg = iota
+	msgHint
+	msgReady
+	msgBackground
+	msgStaleMount
+	msgLazyUnmount
+	msgStillOpen
+	msgOldKernel
+	msgNewMatter
+	msgReloaded
+	msgUnchanged
+	msgReloadFailed
+	msgForeign
+	msgBadMatter
+	msgSameDevice
+	msgSwap
+	msgLogDown
+	msgIdentityInside
+	msgIdentityLoose
+	msgPassphrase
+	msgUnmounted
+	msgNotMounted
+	msgInitDone
+	msgInitPaths
+	msgInitRecipients
+	msgInitRecovery
+	msgInitPassphrase
+	msgInitKeepIdentity
+	msgInitNext
+	msgPolicyOK
+	msgPolicyLoose
+	msgTestsOK
+	msgTestsFailed
+	msgAllowed
+	msgRefused
+	msgAsk
+	msgVerifyOK
+	msgVerifyBad
+	hintUsage
+	hintPolicy
+	hintPolicyOwner
+	hintTests
+	hintVanished
+	hintNoDaemon
+	hintWrongIdentity
+	hintWrongPassphrase
+	hintNoKeystore
+	hintDamagedKeys
+	hintRecipient
+	hintLocked
+	hintSecretMode
+	hintNotPermitted
+	hintLog
+	hintTampered
+	hintIncomplete
+	hintCorrupt
+	hintNotStore
+	hintExists
+	hintOverlap
+	hintBusy
+	hintNotEmpty
+	hintMountpoint
+	hintNotOurMount
+	hintFull
+	hintFuse
+)
+
+// messages are the lines that people meet every day, in English and Chinese.
+// What a library says about an error stays in English behind them.
+var messages = map[msg][2]string{
+	noMsg:               {"", ""},
+	msgHint:             {"hint: ", "提示:"},
+	msgReady:            {"matterfs: ready, %s on %s", "matterfs: 就绪,%s 已挂载于 %s"},
+	msgBackground:       {"serving in the background, pid %d, diagnostics in %s", "已在后台运行,进程号 %d,诊断信息在 %s"},
+	msgStaleMount:       {"%s held a dead mount; cleared it", "%s 上有失效的挂载,已清除"},
+	msgLazyUnmount:      {"%s is in use by other programs; detached it lazily, open files end when they are closed", "%s 正被其他程序使用,已延迟卸载;打开的文件关闭后即结束"},
+	msgStillOpen:        {"files on %s are still open; ending anyway, unsaved work in them is lost", "%s 上仍有打开的文件,仍将退出;其中未保存的内容会丢失"},
+	msgOldKernel:        {"kernel %s is older than 6.6: shared writable mappings (sqlite WAL, some editors) will not work on this drive", "内核 %s 早于 6.6:共享可写映射(sqlite WAL、部分编辑器)在此盘上不可用"},
+	msgNewMatter:        {"matter %s: made its key and folder", "案件 %s:已建立密钥和文件夹"},
+	msgReloaded:         {"policy reloaded: %s, %d users, %d matters", "策略已重新载入:%s,用户 %d,案件 %d"},
+	msgUnchanged:        {"policy unchanged: %s", "策略没有变化:%s"},
+	msgReloadFailed:     {"policy not reloaded, the last good one stays in force:\n%v", "策略未能重新载入,继续使用上一份有效策略:\n%v"},
+	msgForeign:          {"folder %s in the data directory is not ours; it is not served", "数据目录中的 %s 不属于本库,不予提供"},
+	msgBadMatter:        {"matter %s cannot be served: %v", "案件 %s 无法提供:%v"},
+	msgSameDevice:       {"keys and data are on one file system: a snapshot of it defeats destruction by key", "密钥与数据在同一文件系统上:对它做快照会使销毁密钥失去作用"},
+	msgSwap:             {"the keys could not be locked in memory (RLIMIT_MEMLOCK): they may reach the swap", "密钥未能锁定在内存中(RLIMIT_MEMLOCK):可能被换出到磁盘"},
+	msgLogDown:          {"nothing can be recorded, so nothing is served: %v", "无法写入日志,因此不提供任何文件:%v"},
+	msgIdentityInside:   {"the identity %s lies inside the store: whoever copies the store has its key; keep it elsewhere", "身份文件 %s 位于库内:复制库的人同时得到密钥;请另行存放"},
+	msgIdentityLoose:    {"the identity %s can be read by others than its owner", "身份文件 %s 可被其所有者以外的人读取"},
+	msgPassphrase:       {"Passphrase: ", "口令:"},
+	msgUnmounted:        {"%s unmounted", "%s 已卸载"},
+	msgNotMounted:       {"%s is not mounted", "%s 未挂载"},
+	msgInitDone:         {"store %s made", "已建立库 %s"},
+	msgInitPaths:        {"paths:", "路径:"},
+	msgInitRecipients:   {"recipients:", "收件人(公钥):"},
+	msgInitRecovery:     {"recovery:", "恢复公钥:"},
+	msgInitPassphrase:   {"passphrase: yes", "口令:已设置"},
+	msgInitKeepIdentity: {"identity: %s opens this store. Copy it to a safe place away from this machine; without it the documents are lost.", "身份文件:%s 可打开本库。请复制到本机以外的安全处;遗失则文件无法恢复。"},
+	msgInitNext:         {"next: edit %s, then run: matterfs policy check %s && matterfs mount %s MOUNTPOINT", "下一步:编辑 %s,然后运行:matterfs policy check %s && matterfs mount %s 挂载点"},
+	msgPolicyOK:         {"policy ok: %s, %d users, %d matters", "策略有效:%s,用户 %d,案件 %d"},
+	msgPolicyLoose:      {"a mount would refuse this policy: %v", "挂载时会拒绝此策略:%v"},
+	msgTestsOK:          {"%d policy tests passed", "%d 项策略测试通过"},
+	msgTestsFailed:      {"%d of %d policy tests failed", "策略测试 %[2]d 项中 %[1]d 项失败"},
+	msgAllowed:          {"allowed", "允许"},
+	msgRefused:          {"refused", "拒绝"},
+	msgAsk:              {"ask %s", "请联系 %s"},
+	msgVerifyOK:         {"log ok: %d records, %d to %d", "日志完好:%d 条记录,%d 至 %d"},
+	msgVerifyBad:        {"log not ok: %d problems in %d records", "日志有问题:%[2]d 条记录中 %[1]d 处"},
+
+	hintUsage:           {"matterfs --help lists the verbs, matterfs VERB --help their flags", "matterfs --help 列出命令,matterfs 命令 --help 列出选项"},
+	hintPolicy:          {"mend the lines named above, then run: matterfs policy check DIR", "请修正上述各行,然后运行:matterfs policy check DIR"},
+	hintPolicyOwner:     {"run: chown -R root:root POLICY && chmod -R go-w POLICY", "请运行:chown -R root:root POLICY && chmod -R go-w POLICY"},
+	hintTests:           {"mend the policy or its tests, then run: matterfs policy test DIR", "请修正策略或其测试,然后运行:matterfs policy test DIR"},
+	hintVanished:        {"put the matter back into the policy; to hide it from everybody give it `status: sealed`", "请把该案件写回策略;若要对所有人隐藏,写 `status: sealed`"},
+	hintNoDaemon:        {"start it with: matterfs mount DIR MOUNTPOINT", "请启动:matterfs mount DIR 挂载点"},
+	hintWrongIdentity:   {"name the identity this store was made for with --identity FILE, or use --passphrase-file FILE", "请用 --identity FILE 指定建库时的身份文件,或用 --passphrase-file FILE"},
+	hintWrongPassphrase: {"the whole first line of the file is the passphrase; check it, or use --identity FILE", "文件的整个第一行即口令;请核对,或使用 --identity FILE"},
+	hintNoKeystore:      {"bring the keys directory back from its own backup (data backups never hold it), or name it with --keys DIR", "请从密钥备份恢复密钥目录(数据备份不含密钥),或用 --keys DIR 指定"},
+	hintDamagedKeys:     {"bring the keys directory back from its backup", "请从备份恢复密钥目录"},
+	hintRecipient:       {"a recipient is the public key that age-keygen prints, age1...", "收件人是 age-keygen 输出的公钥,形如 age1..."},
+	hintLocked:          {"give --identity FILE or --passphrase-file FILE, or start it from a terminal", "请给出 --identity FILE 或 --passphrase-file FILE,或在终端中启动"},
+	hintSecretMode:      {"run: chmod 600 FILE", "请运行:chmod 600 FILE"},
+	hintNotPermitted:    {"run it as root", "请以 root 运行"},
+	hintLog:             {"nothing is served without a log: free space or mend the permissions of the log and state directories", "没有日志就不提供服务:请释放空间或修正日志和状态目录的权限"},
+	hintTampered:        {"keep a copy of the log and state directories as evidence, then run: matterfs audit verify DIR", "请先备份日志和状态目录作为证据,然后运行:matterfs audit verify DIR"},
+	hintIncomplete:      {"records are missing at the end: bring the log back from its backup; matterfs audit verify DIR shows where it stops", "日志末尾缺少记录:请从备份恢复;matterfs audit verify DIR 显示截止位置"},
+	hintCorrupt:         {"bring the named file back from the data backup", "请从数据备份恢复上述文件"},
+	hintNotStore:        {"is the volume with the data mounted? bring the data back from their backup, or name them with --data DIR", "数据所在的卷挂载了吗?请从备份恢复数据,或用 --data DIR 指定"},
+	hintExists:          {"nothing was changed; name another directory or file", "没有做任何改动;请另选目录或文件"},
+	hintOverlap:         {"data, keys, policy, log, state and the mountpoint must lie apart; move one of the two", "数据、密钥、策略、日志、状态目录和挂载点须互不包含;请移走其一"},
+	hintBusy:            {"matterfs umount MOUNTPOINT ends the daemon that serves it", "matterfs umount 挂载点 可结束正在服务的进程"},
+	hintNotEmpty:        {"mount on an empty directory; what lies in this one would be hidden", "请挂载到空目录;此目录中的内容会被遮住"},
+	hintMountpoint:      {"make it with mkdir first", "请先用 mkdir 建立"},
+	hintNotOurMount:     {"mount lists what is mounted where", "用 mount 命令查看挂载情况"},
+	hintFull:            {"free some space and try again", "请释放空间后重试"},
+	hintFuse:            {"run it as root, with the fuse module loaded (modprobe fuse)", "请以 root 运行,并加载 fuse 模块(modprobe fuse)"},
+}
+
+// String is the language as libraries name it.
+func (l lang) String() string {
+	if l == zh {
+		return "zh"
+	}
+	return "en"
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// prepareMountpoint returns the absolute path of an empty directory to mount
+// on, after clearing a mount whose daemon died.
+func (a *app) prepareMountpoint(path string) (string, error) {
+	abs, err := mountPath(path)
+	if err != nil {
+		return "", err
+	}
+	entries, err := os.ReadDir(abs)
+	if errors.Is(err, unix.ENOTCONN) {
+		if err := unix.Unmount(abs, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+			return "", &os.PathError{Op: "clear dead mount", Path: abs, Err: err}
+		}
+		a.say(msgStaleMount, abs)
+		entries, err = os.ReadDir(abs)
+	}
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return "", &mountpointError{path: abs, why: "does not exist"}
+	case errors.Is(err, unix.ENOTDIR):
+		return "", &mountpointError{path: abs, why: "is not a directory"}
+	case err != nil:
+		return "", err
+	}
+	// After the directory was read, so that it is known to be there.
+	abs = resolve(abs)
+	if m, ok, err := topMount(abs); err == nil && ok && m.fstype == fsType {
+		return "", &mountpointError{path: abs, why: "carries a matterfs mount already", notEmpty: true}
+	}
+	if len(entries) > 0 {
+		return "", &mountpointError{path: abs, why: "is not empty", notEmpty: true}
+	}
+	return abs, nil
+}
+
+// warnKernel tells about a kernel that lacks shared mappings over direct I/O.
+func (a *app) warnKernel() {
+	if release, old := oldKernel(); old {
+		a.say(msgOldKernel, release)
+	}
+}
+
+// oldKernel reports a kernel before 6.6. One that does not tell is not called old.
+func oldKernel() (release string, old bool) {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return "", false
+	}
+	release = unix.ByteSliceToString(u.Release[:])
+	major, minor, ok := kernelVersion(release)
+	return release, ok && (major < 6 || major == 6 && minor < 6)
+}
+
+// kernelVersion reads "6.18.44-fc" as 6, 18.
+func kernelVersion(release string) (major, minor int, ok bool) {
+	a, rest, ok := strings.Cut(release, ".")
+	if !ok {
+		return 0, 0, false
+	}
+	b := rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))]
+	major, err1 := strconv.Atoi(a)
+	minor, err2 := strconv.Atoi(b)
+	return major, minor, err1 == nil && err2 == nil
+}

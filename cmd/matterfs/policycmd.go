@@ -1,0 +1,42 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+)
+
+func newPolicy(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use: "policy", Short: "check, test and explain a policy",
+		Args: cobra.NoArgs, RunE: needVerb,
+	}
+	c.AddCommand(newPolicyCheck(a), newPolicyTest(a), newPolicyExplain(a), newPolicyCan(a), newPolicyReload(a))
+	return c
+}
+
+// policyDir finds the policy to work on: --policy, the store in dir, or dir
+// itself when it is no store. Nothing else of a store is needed, so a policy
+// can be checked where it is written.
+func (a *app) policyDir(dir string) (string, error) {
+	switch {
+	case a.flags.policy != "" && dir == "":
+		return filepath.Abs(a.flags.policy)
+	case dir != "" && a.flags.config == "" && !isStore(dir):
+		return bareDir(dir)
+	}
+	s, err := a.settings(dir)
+	return s.Policy, err
+}
+
+func bareDir(dir string) (string, error) {
+	st, err := os.Stat(dir)
+	if err != nil {
+		return "", usagef("%v", err)
+	}
+	if !st.IsDir() {
+		return "", usagef("%s is not a directory", dir)
+	}
+	return filepath.Abs(dir)
+}

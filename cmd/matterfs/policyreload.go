@@ -1,0 +1,46 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func newPolicyReload(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "reload [DIR]",
+		Short: "make the running daemon load its policy anew",
+		Long:  "reload does what SIGHUP does, and tells the result: 3 when the new policy is refused and the old one stays.",
+		Args:  cobra.MaximumNArgs(1),
+		RunE:  func(_ *cobra.Command, args []string) error { return runPolicyReload(a, optional(args, 0)) },
+	}
+}
+
+func runPolicyReload(a *app, dir string) error {
+	ids, err := a.wantedStores(dir)
+	if err != nil {
+		return err
+	}
+	switch len(ids) {
+	case 0:
+		return &noDaemonError{"any store on this machine"}
+	case 1:
+	default:
+		return usagef("%d stores are served here: name one", len(ids))
+	}
+	c, err := a.dialStore(ids[0])
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	reply, err := c.ask("reload")
+	if err != nil {
+		return err
+	}
+	r := reply.Reload
+	switch {
+	case a.json:
+		return a.printJSON(r)
+	case r.Old == r.Hash:
+		return a.printf("%s\n", a.text(msgUnchanged, short(r.Hash)))
+	}
+	return a.printf("%s\n", a.text(msgReloaded, short(r.Hash), r.Users, r.Matters))
+}

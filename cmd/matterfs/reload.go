@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"matterfs/policy"
+)
+
+// reloadReport is what a reload did.
+type reloadReport struct {
+	Old     string `json:"old"` // hashes
+	Hash    string `json:"hash"`
+	Users   int    `json:"users"`
+	Matters int    `json:"matters"`
+}
+
+// loadPolicy is the policy a mount starts with.
+func (d *daemon) loadPolicy(context.Context) (err error) {
+	d.policy, err = readPolicy(d.s.Policy)
+	return err
+}
+
+// readPolicy loads a policy that may be put in force: nobody but root could
+// have written it, it has no mistakes, and it does what its own tests say.
+func readPolicy(dir string) (*policy.Policy, error) {
+	if err := policy.CheckOwnership(dir); err != nil {
+		return nil, &policyError{err}
+	}
+	p, err := loadPolicyFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	return p, failedTests(p)
+}
+
+// loadPolicyFiles gives every failure to load the same exit code.
+func loadPolicyFiles(dir string) (*policy.Policy, error) {
+	p, err := policy.Load(dir)
+	if err != nil {
+		return nil, &policyError{err}
+	}
+	return p, nil
+}
+
+func failedTests(p *policy.Policy) error {
+	var failed []string
+	for _, r := range p.RunTests(time.Now()) {
+		if !r.OK {
+			failed = append(failed, testLine(r))
+		}
+	}
+	if failed == nil {
+		return nil
+	}
+	return &policyTestsError{failed}
+}
+
+// reload puts the policy on disk in force, or leaves the old one and says why
+// in the log, to the caller and in status.
+func (d *daemon) reload(who actor) (reloadReport, error) {
+	d.reloads.Lock()
+	defer d.reloads.Unlock()
+	old := d.currentPolicy()
+	next, err := readPolicy(d.s.Policy)
+	if err == nil {
+		err = d.adopt(next)
+	}
+	d.setPolicy(next, err)
+	if err != nil {
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		d.warn("record reload", d.record(who, "policy.reload", "error", first))
+		return reloadReport{}, err
+	}
+	d.groups.soon()
+	r := reloadReport{Old: old.Hash(), Hash: next.Hash(), Users: len(next.Users()), Matters: len(next.Matters())}
+	note := fmt.Sprintf("old %s new %s users %d matters %d", short(r.Old), short(r.Hash), r.Users, r.Matters)
+	if err := d.record(who, "policy.reload", "ok", note); err != nil {
+		return r, &logError{err}
+	}
+	return r, nil
+}
+
+// adopt makes ready what a policy needs before it can be in force.
+func (d *daemon) adopt(next *policy.Policy) error {
+	if err := d.checkVanished(next); err != nil {
+		return err
+	}
+	return d.provision(next)
+}
+
+// setPolicy swaps the policy when err is nil, and remembers err for status.
+// Swapping comes before its record: a policy that takes access away does so
+// even when the log cannot be written.
+func (d *daemon) setPolicy(next *policy.Policy, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	failedBefore := d.reloadErr != nil
+	d.reloadErr = err
+	if err == nil {
+		d.staleAt.Store(0)
+		d.policy = next
+		d.srv.SetPolicy(next)
+	} else if after := d.policy.StaleAfter(); after > 0 && !failedBefore {
+		d.staleAt.Store(time.Now().Add(after).UnixNano())
+	}
+}
+
+// fault is policy.Env.Fault: keeping an old policy fails open for those who
+// left since, so the firm may set an end to it (limits.stale).
+func (d *daemon) fault() string {
+	if at := d.staleAt.Load(); at != 0 && time.Now().UnixNano() >= at {
+		return "sys.stale"
+	}
+	return ""
+}

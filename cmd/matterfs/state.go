@@ -1,0 +1,226 @@
+package main
+
+import (
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"matterfs/fs"
+	"matterfs/policy"
+)
+
+// status is what a daemon tells about itself. The names of its JSON keys are a
+// contract with monitoring. Everybody gets the first part, those who may steer
+// the daemon all of it.
+type status struct {
+	Store    string    `json:"store"`
+	Mount    string    `json:"mount"`
+	PID      int       `json:"pid"`
+	Version  string    `json:"version"`
+	Started  time.Time `json:"started"`
+	UptimeS  int64     `json:"uptime_s"`
+	Health   string    `json:"health"` // "ok" or "degraded"
+	Warnings []warning `json:"warnings,omitempty"`
+
+	Paths   *settings      `json:"paths,omitempty"`
+	Policy  *policyStatus  `json:"policy,omitempty"`
+	Matters []matterStatus `json:"matters,omitempty"`
+	Audit   *auditStatus   `json:"audit,omitempty"`
+	Keys    []envelope     `json:"envelopes,omitempty"`
+	Drive   *fs.Stats      `json:"drive,omitempty"`
+}
+
+const (
+	healthOK       = "ok"
+	healthDegraded = "degraded"
+)
+
+// warning is something an administrator should mend. The code is stable; the
+// text is made by who shows it, in the reader's language.
+type warning struct {
+	Code string   `json:"code"`
+	Args []string `json:"args,omitempty"`
+	Text string   `json:"text"` // English
+	bad  bool     // makes the daemon degraded
+}
+
+type policyStatus struct {
+	Hash    string `json:"hash"`
+	Users   int    `json:"users"`
+	Matters int    `json:"matters"`
+	Error   string `json:"error,omitempty"` // of the last reload
+}
+
+type matterStatus struct {
+	ID     string `json:"id"`
+	Status string `json:"status"` // as the policy says; "" when it does not know it
+	Data   bool   `json:"data"`   // it has a folder
+	Error  string `json:"error,omitempty"`
+}
+
+type auditStatus struct {
+	Seq   uint64 `json:"seq"`
+	Hash  string `json:"hash"`
+	Error string `json:"error,omitempty"` // why nothing can be recorded
+}
+
+type envelope struct {
+	Name       string   `json:"name"`
+	Recipients []string `json:"recipients"` // kinds
+}
+
+// status gathers what the daemon knows; full is for those who may steer it.
+func (d *daemon) status(full bool) *status {
+	warnings := d.warnings()
+	st := &status{
+		Store: d.storeID, Mount: d.mnt, PID: os.Getpid(), Version: readVersion().Version,
+		Started: d.started.UTC().Truncate(time.Second), UptimeS: int64(time.Since(d.started).Seconds()),
+		Health: health(warnings),
+	}
+	if !full {
+		return st
+	}
+	stats := d.srv.Stats()
+	st.Warnings, st.Paths, st.Drive = warnings, &d.s, &stats
+	p, reloadErr := d.policyState()
+	st.Policy = &policyStatus{p.Hash(), len(p.Users()), len(p.Matters()), errorText(reloadErr)}
+	st.Matters = d.matterStates(p)
+	st.Audit = d.auditState()
+	for _, e := range d.keys.Envelopes() {
+		st.Keys = append(st.Keys, envelope{e.Name, e.Kinds})
+	}
+	return st
+}
+
+func health(warnings []warning) string {
+	for _, w := range warnings {
+		if w.bad {
+			return healthDegraded
+		}
+	}
+	return healthOK
+}
+
+func (d *daemon) policyState() (*policy.Policy, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.policy, d.reloadErr
+}
+
+func (d *daemon) auditState() *auditStatus {
+	seq, hash := d.log.Head()
+	return &auditStatus{seq, hex.EncodeToString(hash[:]), errorText(d.log.Healthy())}
+}
+
+// matterStates lists the policy's matters, then data that no rule covers.
+func (d *daemon) matterStates(p *policy.Policy) []matterStatus {
+	var list []matterStatus
+	at := make(map[string]int)
+	for _, m := range p.Matters() {
+		at[m.ID] = len(list)
+		list = append(list, matterStatus{ID: m.ID, Status: m.Status})
+	}
+	for _, m := range d.store.Matters() {
+		i, ok := at[m.Matter]
+		if !ok {
+			i = len(list)
+			list = append(list, matterStatus{ID: m.Matter})
+		}
+		list[i].Data, list[i].Error = true, errorText(m.Err)
+	}
+	return list
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// warningTexts says what each warning code means to a person.
+var warningTexts = map[string]msg{
+	"keys.samedevice": msgSameDevice, "keys.swap": msgSwap,
+	"identity.inside": msgIdentityInside, "identity.loose": msgIdentityLoose,
+	"kernel.old": msgOldKernel, "policy.reload": msgReloadFailed,
+	"log.unavailable": msgLogDown, "data.foreign": msgForeign, "data.matter": msgBadMatter,
+}
+
+func warn(bad bool, code string, args ...string) warning {
+	w := warning{Code: code, Args: args, bad: bad}
+	w.Text = w.text(en)
+	return w
+}
+
+// text is the warning in words; a code this version does not know is shown as
+// the daemon put it.
+func (w *warning) text(l lang) string {
+	m, ok := warningTexts[w.Code]
+	if !ok {
+		return w.Text
+	}
+	args := make([]any, len(w.Args))
+	for i, a := range w.Args {
+		args[i] = a
+	}
+	return (&app{lang: l}).text(m, args...)
+}
+
+// warnings looks at what can go wrong without stopping the service.
+func (d *daemon) warnings() []warning {
+	var list []warning
+	if _, err := d.policyState(); err != nil {
+		list = append(list, warn(true, "policy.reload", err.Error()))
+	}
+	if err := d.log.Healthy(); err != nil {
+		list = append(list, warn(true, "log.unavailable", err.Error()))
+	}
+	for _, m := range d.store.Matters() {
+		if m.Err != nil {
+			list = append(list, warn(true, "data.matter", m.Matter, m.Err.Error()))
+		}
+	}
+	for _, name := range d.store.Foreign() {
+		list = append(list, warn(false, "data.foreign", name))
+	}
+	if !d.keys.Locked() {
+		list = append(list, warn(false, "keys.swap"))
+	}
+	if release, old := oldKernel(); old {
+		list = append(list, warn(false, "kernel.old", release))
+	}
+	return append(list, d.s.warnings()...)
+}
+
+// warnings are those about where the parts of the store lie.
+func (s *settings) warnings() []warning {
+	var list []warning
+	if sameDevice(s.Keys, s.Data) {
+		list = append(list, warn(false, "keys.samedevice"))
+	}
+	if s.Identity == "" {
+		return list
+	}
+	st, err := os.Stat(s.Identity)
+	if err != nil {
+		return list // not there is where it should be
+	}
+	if within(s.Identity, s.Dir) {
+		list = append(list, warn(false, "identity.inside", s.Identity))
+	}
+	if st.Mode().Perm()&0o077 != 0 {
+		list = append(list, warn(false, "identity.loose", s.Identity))
+	}
+	return list
+}
+
+func sameDevice(a, b string) bool {
+	var x, y unix.Stat_t
+	if unix.Stat(filepath.Clean(a), &x) != nil || unix.Stat(filepath.Clean(b), &y) != nil {
+		return false
+	}
+	return x.Dev == y.Dev
+}

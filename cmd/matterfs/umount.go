@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+)
+
+func newUmount(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "umount MOUNTPOINT",
+		Short: "end a mount",
+		Long: "umount asks the daemon to unmount and returns when it has ended. A mount whose daemon is\n" +
+			"gone is cleared. When programs use the drive it is detached lazily, and said so.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return runUmount(a, args[0]) },
+	}
+}
+
+func runUmount(a *app, path string) error {
+	mnt, err := mountPath(path)
+	if err != nil {
+		return err
+	}
+	m, err := findMount(mnt)
+	if err != nil {
+		return err
+	}
+	err = a.askUmount(m)
+	if gone := (*noDaemonError)(nil); errors.As(err, &gone) {
+		err = a.forceUmount(m.target)
+	}
+	if err == nil {
+		a.say(msgUnmounted, m.target)
+	}
+	return err
+}
+
+// findMount refuses what is not ours: umount as root must not take /home away.
+func findMount(path string) (mountEntry, error) {
+	for _, p := range []string{path, resolve(path)} {
+		m, ok, err := topMount(p)
+		if err != nil {
+			return m, err
+		}
+		if ok && m.fstype == fsType {
+			return m, nil
+		}
+	}
+	return mountEntry{}, &notMountError{path}
+}
+
+// askUmount lets the daemon do it, which also says who asked in the log.
+func (a *app) askUmount(m mountEntry) error {
+	id, ok := strings.CutPrefix(m.source, sourceName(""))
+	if !ok {
+		return &noDaemonError{m.target}
+	}
+	c, err := a.dialStore(id)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	r, err := c.ask("umount")
+	if err != nil {
+		return err
+	}
+	if r.Lazy {
+		a.say(msgLazyUnmount, m.target)
+	}
+	return c.awaitEnd()
+}
+
+// forceUmount is for a mount that no daemon answers for.
+func (a *app) forceUmount(target string) error {
+	err := unix.Unmount(target, unix.UMOUNT_NOFOLLOW)
+	if errors.Is(err, unix.EBUSY) {
+		a.say(msgLazyUnmount, target)
+		err = unix.Unmount(target, unix.UMOUNT_NOFOLLOW|unix.MNT_DETACH)
+	}
+	if err != nil {
+		return &os.PathError{Op: "umount", Path: target, Err: err}
+	}
+	return nil
+}
