@@ -153,3 +153,16 @@ func TestZeroedBlock(t *testing.T) {
 	_, _, err := newSealer(t, NewKey()).OpenBlock(make([]byte, BlockStride), 0)
 	mustFail(t, "zeros", err, "format")
 }
+
+// A refused block leaves no plaintext in the caller's buffer.
+func TestRefusedBlockLeavesNoPlaintext(t *testing.T) {
+	s := newSealer(t, NewKey())
+	secret := bytes.Repeat([]byte("contract"), 100)
+	pkg := s.SealBlock(nil, 5, 1, secret)
+	pkg[len(pkg)-1] ^= 1
+	_, _, err := s.OpenBlock(pkg, 5)
+	mustFail(t, "changed tag", err, "auth")
+	if bytes.Contains(pkg, secret[:8]) {
+		t.Error("plaintext of a block that is not authentic is in the buffer")
+	}
+}
