@@ -1,0 +1,209 @@
+package store
+
+import (
+	"errors"
+	"sync"
+	"syscall"
+)
+
+// fdCache holds the open backing nodes of live objects and closes the ones used
+// longest ago when there are more than limit. A pinned node stays open: while a
+// call uses it, while a handle is open, while a rename or unlink is under way
+// (so that nobody looks for a name that is just changing), and for good once
+// the object has no name any more.
+type fdCache struct {
+	mu    sync.Mutex // a leaf lock; guards all fields and every Object.fd
+	limit int
+	open  int
+	idle  fdEntry // ring of unpinned entries, idle.next the latest used
+}
+
+type fdEntry struct {
+	node       Node
+	owner      *Object
+	pins       int
+	prev, next *fdEntry
+}
+
+func newFDCache(limit int) *fdCache {
+	c := &fdCache{limit: limit}
+	c.idle.prev, c.idle.next = &c.idle, &c.idle
+	return c
+}
+
+func (e *fdEntry) unlink() {
+	e.prev.next, e.next.prev = e.next, e.prev
+	e.prev, e.next = nil, nil
+}
+
+// get pins the node of o if it is open.
+func (c *fdCache) get(o *Object) Node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := o.fd
+	if e == nil {
+		return nil
+	}
+	if e.pins == 0 {
+		e.unlink()
+	}
+	e.pins++
+	return e.node
+}
+
+// put makes node the open node of o, pinned once.
+func (c *fdCache) put(o *Object, node Node) {
+	c.mu.Lock()
+	o.fd = &fdEntry{node: node, owner: o, pins: 1}
+	c.open++
+	old := c.evict(c.limit)
+	c.mu.Unlock()
+	closeAll(old)
+}
+
+func (c *fdCache) unpin(o *Object) {
+	c.mu.Lock()
+	e := o.fd
+	if e.pins--; e.pins == 0 {
+		e.prev, e.next = &c.idle, c.idle.next
+		e.prev.next, e.next.prev = e, e
+	}
+	old := c.evict(c.limit)
+	c.mu.Unlock()
+	closeAll(old)
+}
+
+// forget closes the node of an object that nobody holds any more.
+func (c *fdCache) forget(o *Object) {
+	c.mu.Lock()
+	e := o.fd
+	if e != nil {
+		if e.pins == 0 {
+			e.unlink()
+		}
+		o.fd = nil
+		c.open--
+	}
+	c.mu.Unlock()
+	if e != nil {
+		e.node.Close()
+	}
+}
+
+// shrink closes unpinned nodes until at most want are open.
+func (c *fdCache) shrink(want int) {
+	c.mu.Lock()
+	old := c.evict(want)
+	c.mu.Unlock()
+	closeAll(old)
+}
+
+func (c *fdCache) evict(want int) (old []Node) {
+	for c.open > want && c.idle.prev != &c.idle {
+		e := c.idle.prev
+		e.unlink()
+		e.owner.fd = nil
+		c.open--
+		old = append(old, e.node)
+	}
+	return old
+}
+
+func closeAll(nodes []Node) {
+	for _, n := range nodes {
+		n.Close()
+	}
+}
+
+// pin returns the open node of o, opening it again if need be; unpin it after
+// use. It may be called with any lock held but fdMu of o or an ancestor.
+func (o *Object) pin() (Node, error) {
+	s := o.s
+	if n := s.fds.get(o); n != nil {
+		return n, nil
+	}
+	o.fdMu.Lock()
+	defer o.fdMu.Unlock()
+	if n := s.fds.get(o); n != nil {
+		return n, nil
+	}
+	if s.closed.Load() {
+		return nil, ErrClosed
+	}
+	node, err := o.reopen()
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		s.fds.shrink(s.fds.limit / 4)
+		node, err = o.reopen()
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.fds.put(o, node)
+	return node, nil
+}
+
+func (o *Object) unpin() { o.s.fds.unpin(o) }
+
+// pinDir is pin for what is known to be a directory.
+func (o *Object) pinDir() (Dir, error) {
+	n, err := o.pin()
+	if err != nil {
+		return nil, err
+	}
+	return n.(Dir), nil
+}
+
+// reopen opens the backing node of o by its place and makes sure that it is
+// still the inode that was authenticated when o became live.
+func (o *Object) reopen() (Node, error) {
+	dir, stored, done, err := o.place()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var node Node
+	if o.kind == kindDir {
+		node, err = dir.OpenDir(stored)
+	} else {
+		node, err = dir.OpenFile(stored)
+	}
+	switch {
+	case isGone(err):
+		return nil, o.corrupt(err, "its backing file is gone or replaced")
+	case err != nil:
+		return nil, err
+	}
+	st, err := node.Stat()
+	if err == nil && (st.Dev != o.dev || st.Ino != o.ino) {
+		err = o.corrupt(nil, "another backing file has taken its place")
+	}
+	if err != nil {
+		node.Close()
+		return nil, err
+	}
+	return node, nil
+}
+
+// isGone reports errors that say: that name no longer leads to what we left.
+func isGone(err error) bool {
+	for _, e := range []error{syscall.ENOENT, syscall.ELOOP, syscall.ENOTDIR, syscall.EISDIR, syscall.ENXIO} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// place returns the pinned parent directory of o and its stored name there.
+func (o *Object) place() (dir Dir, stored string, done func(), err error) {
+	parent, name := o.at()
+	if parent == nil {
+		return o.s.root, o.m.stored, func() {}, nil
+	}
+	stored, _, err = o.m.names.Seal(parent.id, name)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	dir, err = parent.pinDir()
+	return dir, stored, parent.unpin, err
+}

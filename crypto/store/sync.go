@@ -1,0 +1,177 @@
+package store
+
+import (
+	"syscall"
+
+	"matterfs/crypto"
+)
+
+// maxFresh is how many unsynced entries are remembered one by one; beyond it
+// one sync of the whole disk makes them all durable.
+const maxFresh = 1 << 16
+
+// Sync makes everything written so far durable: the blocks first, then the slot
+// that counts on them, then, if it never was, the name of the file and the
+// folders above it.
+func (h *Handle) Sync() error {
+	if h.closed.Load() {
+		return syscall.EBADF
+	}
+	if err := h.o.file.sync(); err != nil {
+		return err
+	}
+	return h.o.s.syncEntry(h.o)
+}
+
+// sync lets readers and writers go on while the disk works; only changes of
+// size and the last close wait.
+func (c *content) sync() error {
+	c.syncMu.Lock()
+	defer c.syncMu.Unlock()
+	c.mu.Lock()
+	f, now, full := c.f, c.slot(), c.metaChanged
+	c.metaChanged = false
+	c.mu.Unlock()
+	if f == nil {
+		return ErrClosed
+	}
+	if err := f.Sync(full); err != nil {
+		c.mu.Lock()
+		c.metaChanged = c.metaChanged || full
+		c.mu.Unlock()
+		return err
+	}
+	wrote, err := c.commit(f, now)
+	if err != nil || !wrote {
+		return err
+	}
+	return f.Sync(false)
+}
+
+// commit writes the slot for the state now, whose blocks are durable.
+func (c *content) commit(f File, now crypto.Slot) (wrote bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.synced, c.kept = max(c.synced, now.SeqBase), true
+	s := c.disk // mode and parent may have changed meanwhile
+	s.SeqBase, s.TruncIndex, s.TruncSeq = now.SeqBase, now.TruncIndex, now.TruncSeq
+	s.Size, s.Valid, s.BlockWrites = now.Size, now.Valid, now.BlockWrites
+	if s == c.disk {
+		return false, nil
+	}
+	return true, keepTimes(f, func() error { return c.writeSlot(f, s) })
+}
+
+type freshness struct {
+	gen     uint64
+	created bool // not merely renamed
+}
+
+// markFresh remembers that the entry of an object is not durable. It may sync
+// the whole disk to forget what it remembers.
+func (s *Store) markFresh(id crypto.ID, created bool) {
+	s.freshMu.Lock()
+	defer s.freshMu.Unlock()
+	s.freshGen++
+	s.fresh[id] = freshness{s.freshGen, created || s.fresh[id].created}
+	if len(s.fresh) <= maxFresh {
+		return
+	}
+	if err := s.disk.SyncAll(); err != nil {
+		s.log("cannot sync the disk", "err", err)
+		return
+	}
+	clear(s.fresh)
+}
+
+// neverSynced reports whether the object was created and not synced since.
+func (s *Store) neverSynced(id crypto.ID) bool {
+	s.freshMu.Lock()
+	defer s.freshMu.Unlock()
+	return s.fresh[id].created
+}
+
+func (s *Store) freshOf(id crypto.ID) (freshness, bool) {
+	s.freshMu.Lock()
+	defer s.freshMu.Unlock()
+	f, ok := s.fresh[id]
+	return f, ok
+}
+
+// unmarkFresh forgets what f knew, unless the object was renamed meanwhile.
+func (s *Store) unmarkFresh(id crypto.ID, f freshness) {
+	s.freshMu.Lock()
+	defer s.freshMu.Unlock()
+	if s.fresh[id].gen == f.gen {
+		delete(s.fresh, id)
+	}
+}
+
+// syncEntry makes the name of o durable and, as far as needed, the folders that
+// lead to it.
+func (s *Store) syncEntry(o *Object) error {
+	o.Retain()
+	for {
+		f, ok := s.freshOf(o.id)
+		parent, name := o.Location()
+		if !ok || parent == nil {
+			o.Release()
+			if parent != nil {
+				parent.Release()
+			}
+			return nil
+		}
+		err := s.syncOne(o, parent, name)
+		o.Release()
+		if err != nil {
+			parent.Release()
+			return err
+		}
+		s.unmarkFresh(o.id, f)
+		o = parent
+	}
+}
+
+func (s *Store) syncOne(o, parent *Object, name string) error {
+	if o.dir != nil {
+		if err := o.syncMeta(); err != nil {
+			return err
+		}
+	}
+	dir, err := parent.pinDir()
+	if err != nil {
+		return err
+	}
+	defer parent.unpin()
+	stored, long, err := parent.m.names.Seal(parent.id, name)
+	if err != nil {
+		return err
+	}
+	if long != nil {
+		if err := syncFile(dir, stored+longSuffix); err != nil {
+			return err
+		}
+	}
+	return dir.Sync(true)
+}
+
+func (o *Object) syncMeta() error {
+	d, err := o.pinDir()
+	if err != nil {
+		return err
+	}
+	defer o.unpin()
+	if err := syncFile(d, dirFile); err != nil {
+		return err
+	}
+	return d.Sync(true)
+}
+
+func syncFile(dir Dir, name string) error {
+	f, err := dir.OpenFile(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync(false)
+}
