@@ -15,12 +15,19 @@ type actor struct {
 	uid  uint32
 	pid  int
 	auid int64 // login uid, -1 unknown
+	comm string
 }
 
 // self is the daemon, as it was started or as a signal reached it: the kernel
 // does not tell who sent one.
 func self() actor {
-	return actor{uid: uint32(os.Geteuid()), pid: os.Getpid(), auid: loginUID(os.Getpid())}
+	return actorOf(uint32(os.Geteuid()), os.Getpid())
+}
+
+// actorOf looks at a process while it waits for our answer, and so still is
+// the one that asked.
+func actorOf(uid uint32, pid int) actor {
+	return actor{uid: uid, pid: pid, auid: loginUID(pid), comm: comm(pid)}
 }
 
 // loginUID names the human behind sudo (proc(5), loginuid), -1 when unknown.
@@ -36,18 +43,19 @@ func loginUID(pid int) int64 {
 	return int64(n)
 }
 
-// record writes what the daemon itself does to the audit log.
-func (d *daemon) record(who actor, ev, res, note string) error {
+// record writes what the daemon itself does, or did for somebody, to the audit
+// log. What r says already is kept.
+func (d *daemon) record(who actor, r audit.Record) error {
 	p := d.currentPolicy()
-	r := &audit.Record{
-		Ev: ev, Res: res, UID: who.uid, HasUID: true, AUID: who.auid, OUID: -1,
-		PID: uint32(who.pid), Comm: comm(who.pid), Pol: short(p.Hash()), Note: note,
-	}
+	r.UID, r.HasUID, r.AUID, r.OUID = who.uid, true, who.auid, -1
+	r.PID, r.Comm, r.Pol = uint32(who.pid), who.comm, short(p.Hash())
 	if u, ok := p.UserByUID(who.uid); ok {
 		r.User = u.Name
 	}
-	_, err := d.log.Append(r)
-	return err
+	if _, err := d.log.Append(&r); err != nil {
+		return &logError{err}
+	}
+	return nil
 }
 
 func comm(pid int) string {
@@ -60,7 +68,7 @@ func comm(pid int) string {
 
 // summary counts what a policy holds, for records and people.
 func summary(p *policy.Policy) string {
-	return fmt.Sprintf("policy %s users %d matters %d", short(p.Hash()), len(p.Users()), len(p.Matters()))
+	return fmt.Sprintf("%s users %d matters %d", short(p.Hash()), len(p.Users()), len(p.Matters()))
 }
 
 // short is the part of a policy's hash that records show.

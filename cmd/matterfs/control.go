@@ -162,11 +162,9 @@ func (d *daemon) trusted(uid uint32) bool {
 	return ok && u.Status == "active" && slices.Contains(p.Duties()["sysadmin"], u.Name)
 }
 
-// unmountFor records who ended the service; the daemon's own record follows.
+// unmountFor remembers who ended the service for the record of it.
 func (d *daemon) unmountFor(who actor) (lazy bool, err error) {
-	if err := d.record(who, "umount", "asked", d.mnt); err != nil {
-		d.warn("record unmount", err) // a broken log must not keep a drive mounted
-	}
+	d.stopper.Store(&who)
 	return d.unmount()
 }
 
@@ -186,5 +184,5 @@ func peer(c *net.UnixConn) (actor, error) {
 	if credErr != nil {
 		return actor{}, credErr
 	}
-	return actor{uid: cred.Uid, pid: int(cred.Pid), auid: loginUID(int(cred.Pid))}, nil
+	return actorOf(cred.Uid, int(cred.Pid)), nil
 }

@@ -60,6 +60,7 @@ type daemon struct {
 	staleAt atomic.Int64
 	// detached is closed when the drive has left its mountpoint; open files may
 	// still be served.
+	stopper    atomic.Pointer[actor] // who asked for the unmount through the socket
 	detached   chan struct{}
 	detachOnce sync.Once
 }
@@ -228,11 +229,20 @@ func (d *daemon) mount(context.Context) error {
 		return &fuseError{err}
 	}
 	d.srv = srv
-	if err := d.record(self(), "mount", "ok", d.mnt+" "+summary(d.policy)); err != nil {
-		return errors.Join(&logError{err}, srv.Unmount(true))
+	if err := d.record(self(), audit.Record{Ev: "mount", Res: "ok", Note: d.mnt}); err != nil {
+		return errors.Join(err, srv.Unmount(true))
 	}
-	d.onClose(func() { d.warn("record unmount", d.record(self(), "umount", "ok", d.mnt)) })
+	d.onClose(d.recordUnmount)
 	return nil
+}
+
+// recordUnmount is the last record: after it nothing was served.
+func (d *daemon) recordUnmount() {
+	who := self()
+	if asked := d.stopper.Load(); asked != nil {
+		who = *asked
+	}
+	d.warn("record unmount", d.record(who, audit.Record{Ev: "umount", Res: "ok", Note: d.mnt}))
 }
 
 // sourceName is what /proc/mounts shows in its first column.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"matterfs/policy"
 )
 
 // errLocked: no identity, passphrase or terminal opened the keys.
@@ -86,7 +88,16 @@ func (e *looseError) Error() string {
 // policyError is a policy that cannot be loaded.
 type policyError struct{ err error }
 
-func (e *policyError) Error() string { return e.err.Error() }
+// Error puts a list of mistakes on lines of its own, so that each begins with
+// its file:line:col, as editors look for.
+func (e *policyError) Error() string {
+	var list *policy.Errors
+	if errors.As(e.err, &list) {
+		return fmt.Sprintf("policy invalid, mistakes: %d\n%v", len(list.List), list)
+	}
+	return e.err.Error()
+}
+
 func (e *policyError) Unwrap() error { return e.err }
 
 // policyTestsError: the policy loads but does not do what its tests say.

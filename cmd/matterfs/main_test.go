@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,9 +17,12 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"matterfs/internal/as"
 )
 
 func TestMain(m *testing.M) {
+	as.Main()
 	testscript.Main(m, map[string]func(){"matterfs": main})
 }
 
@@ -28,24 +33,35 @@ func TestScripts(t *testing.T) {
 		t.Fatal("these tests need root")
 	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
+		Dir: "testdata/script", WorkdirRoot: as.Dir(t), RequireExplicitExec: true, RequireUniqueNames: true,
 		UpdateScripts: os.Getenv("MATTERFS_UPDATE") != "",
 		Setup:         setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": cmdCode, "tmpfs": cmdTmpfs, "mode": cmdMode, "jsonkeys": cmdJSONKeys,
 			"sub": cmdSub, "deadmount": cmdDeadMount, "flip": cmdFlip, "holdopen": cmdHoldOpen,
-			"until": cmdUntil, "nomount": cmdNoMount, "stdoutof": cmdStdoutOf,
+			"until": cmdUntil, "waitready": cmdWaitReady, "gone": cmdGone,
+			"notifysocket": cmdNotifySocket, "notified": cmdNotified, "nomount": cmdNoMount, "stdoutof": cmdStdoutOf,
 		},
 	})
 }
 
 // setupScript gives each script its own run directory, short because socket
-// paths are, and takes away whatever it leaves mounted.
+// paths are, and takes away whatever it leaves mounted. Other users must be
+// able to reach the drive.
 func setupScript(env *testscript.Env) error {
 	run, err := os.MkdirTemp("", "mfsrun")
 	if err != nil {
 		return err
 	}
+	if err := errors.Join(os.Chmod(run, 0o755), os.Chmod(env.WorkDir, 0o755)); err != nil {
+		return err
+	}
+	bin, err := exec.LookPath("matterfs")
+	if err != nil {
+		return err
+	}
+	env.Setenv("MATTERFS", bin)
+	env.Values[notifyKey{}] = make(map[string]*net.UnixConn)
 	env.Setenv("MATTERFS_RUN_DIR", run)
 	env.Setenv("LC_ALL", "C.UTF-8")
 	env.Setenv("TZ", "UTC")
@@ -164,14 +180,56 @@ func cmdHoldOpen(ts *testscript.TestScript, neg bool, args []string) {
 // cmdUntil is `until FILE REGEXP`: waits for FILE to match.
 func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
 	re := regexp.MustCompile(args[1])
+	waitFor(ts, args[0]+" to match "+args[1], func() bool {
+		b, err := os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil && re.Match(b)
+	})
+}
+
+// cmdWaitReady is `waitready DIR`: waits for the store's daemon to answer.
+func cmdWaitReady(ts *testscript.TestScript, neg bool, args []string) {
+	waitFor(ts, "an answer for "+args[0], func() bool { return ts.Exec("matterfs", "status", args[0]) == nil })
+}
+
+// cmdGone is `gone DIR`: waits for a mount to leave DIR.
+func cmdGone(ts *testscript.TestScript, neg bool, args []string) {
+	waitFor(ts, args[0]+" to be free", func() bool {
+		_, mounted, err := topMount(ts.MkAbs(args[0]))
+		return err == nil && !mounted
+	})
+}
+
+func waitFor(ts *testscript.TestScript, what string, ok func() bool) {
 	for range 200 {
-		b, _ := os.ReadFile(ts.MkAbs(args[0]))
-		if re.Match(b) {
+		if ok() {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	ts.Fatalf("%s never matched %s", args[0], args[1])
+	ts.Fatalf("waited in vain for %s", what)
+}
+
+// notifyKey is where a script's notify socket is kept.
+type notifyKey struct{}
+
+// cmdNotifySocket is `notifysocket NAME`: plays the service manager.
+func cmdNotifySocket(ts *testscript.TestScript, neg bool, args []string) {
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: ts.MkAbs(args[0]), Net: "unixgram"})
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	ts.Value(notifyKey{}).(map[string]*net.UnixConn)["notify"] = l
+}
+
+// cmdNotified is `notified LINE`: the next message has this line.
+func cmdNotified(ts *testscript.TestScript, neg bool, args []string) {
+	l := ts.Value(notifyKey{}).(map[string]*net.UnixConn)["notify"]
+	b := make([]byte, 4096)
+	ts.Check(l.SetReadDeadline(time.Now().Add(time.Minute)))
+	n, err := l.Read(b)
+	ts.Check(err)
+	if !slices.Contains(strings.Split(string(b[:n]), "\n"), args[0]) {
+		ts.Fatalf("notified %q, want %s", b[:n], args[0])
+	}
 }
 
 // cmdNoMount is `nomount DIR`: nothing is mounted there.

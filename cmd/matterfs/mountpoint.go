@@ -2,11 +2,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"matterfs/fs"
 )
 
 // prepareMountpoint returns the absolute path of an empty directory to mount
@@ -16,31 +19,45 @@ func (a *app) prepareMountpoint(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	entries, err := os.ReadDir(abs)
-	if errors.Is(err, unix.ENOTCONN) {
-		if err := unix.Unmount(abs, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
-			return "", &os.PathError{Op: "clear dead mount", Path: abs, Err: err}
-		}
-		a.say(msgStaleMount, abs)
-		entries, err = os.ReadDir(abs)
-	}
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return "", &mountpointError{path: abs, why: "does not exist"}
-	case errors.Is(err, unix.ENOTDIR):
-		return "", &mountpointError{path: abs, why: "is not a directory"}
-	case err != nil:
+	if err := a.clearDead(abs); err != nil {
 		return "", err
 	}
-	// After the directory was read, so that it is known to be there.
 	abs = resolve(abs)
-	if m, ok, err := topMount(abs); err == nil && ok && m.fstype == fsType {
+	m, ok, err := topMount(abs)
+	if err != nil {
+		return "", err
+	}
+	if ok && m.fstype == fsType {
 		return "", &mountpointError{path: abs, why: "carries a matterfs mount already", notEmpty: true}
 	}
-	if len(entries) > 0 {
-		return "", &mountpointError{path: abs, why: "is not empty", notEmpty: true}
+	return abs, emptyDir(abs)
+}
+
+// clearDead takes away a mount that a crashed daemon left.
+func (a *app) clearDead(path string) error {
+	if !fs.IsDead(path) {
+		return nil
 	}
-	return abs, nil
+	if err := fs.Unmount(path, true); err != nil {
+		return fmt.Errorf("clear dead mount: %w", err)
+	}
+	a.say(msgStaleMount, path)
+	return nil
+}
+
+func emptyDir(path string) error {
+	entries, err := os.ReadDir(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return &mountpointError{path: path, why: "does not exist"}
+	case errors.Is(err, unix.ENOTDIR):
+		return &mountpointError{path: path, why: "is not a directory"}
+	case err != nil:
+		return err
+	case len(entries) > 0:
+		return &mountpointError{path: path, why: "is not empty", notEmpty: true}
+	}
+	return nil
 }
 
 // warnKernel tells about a kernel that lacks shared mappings over direct I/O.

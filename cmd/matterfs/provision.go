@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 
+	"matterfs/audit"
 	"matterfs/crypto"
 	"matterfs/crypto/store"
 	"matterfs/policy"
@@ -22,7 +23,14 @@ func (d *daemon) checkAndProvision(context.Context) error {
 			d.a.say(msgBadMatter, m.Matter, m.Err)
 		}
 	}
-	return d.adopt(d.policy)
+	if err := d.checkVanished(d.policy); err != nil {
+		return err
+	}
+	if err := d.record(self(), audit.Record{Ev: "policy.load", Res: "ok", Note: summary(d.policy)}); err != nil {
+		return err
+	}
+	d.keepPolicy()
+	return d.provision(d.policy)
 }
 
 // checkVanished refuses a policy that forgot a matter with data: without a
@@ -65,6 +73,9 @@ func (d *daemon) makeMatter(m policy.Matter, keys map[string]crypto.ID) (err err
 	id, ok := keys[m.ID]
 	if !ok {
 		if id, err = d.keys.Create(m.ID); err != nil {
+			return err
+		}
+		if err := d.record(self(), audit.Record{Ev: "key.create", Res: "ok", Matter: m.ID, Client: m.Client}); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"matterfs/audit"
 	"matterfs/policy"
 )
 
@@ -70,17 +71,21 @@ func (d *daemon) reload(who actor) (reloadReport, error) {
 	}
 	d.setPolicy(next, err)
 	if err != nil {
-		first, _, _ := strings.Cut(err.Error(), "\n")
-		d.warn("record reload", d.record(who, "policy.reload", "error", first))
+		note := strings.ReplaceAll(err.Error(), "\n", "; ")
+		d.warn("record reload", d.record(who, audit.Record{Ev: "policy.reload", Res: "fail", Note: note}))
 		return reloadReport{}, err
 	}
 	d.groups.soon()
 	r := reloadReport{Old: old.Hash(), Hash: next.Hash(), Users: len(next.Users()), Matters: len(next.Matters())}
-	note := fmt.Sprintf("old %s new %s users %d matters %d", short(r.Old), short(r.Hash), r.Users, r.Matters)
-	if err := d.record(who, "policy.reload", "ok", note); err != nil {
-		return r, &logError{err}
-	}
-	return r, nil
+	d.keepPolicy()
+	note := fmt.Sprintf("old %s new %s", short(r.Old), summary(next))
+	return r, d.record(who, audit.Record{Ev: "policy.reload", Res: "ok", Note: note})
+}
+
+// keepPolicy archives the policy in force; to fail there is no reason to keep
+// an older one in force.
+func (d *daemon) keepPolicy() {
+	d.warn("keep policy", archive(d.s.State, d.s.Policy, d.currentPolicy()))
 }
 
 // adopt makes ready what a policy needs before it can be in force.

@@ -2,11 +2,12 @@ package main
 
 import (
 	"errors"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+
+	"matterfs/fs"
 )
 
 func newUmount(a *app) *cobra.Command {
@@ -76,13 +77,10 @@ func (a *app) askUmount(m mountEntry) error {
 
 // forceUmount is for a mount that no daemon answers for.
 func (a *app) forceUmount(target string) error {
-	err := unix.Unmount(target, unix.UMOUNT_NOFOLLOW)
+	err := fs.Unmount(target, false)
 	if errors.Is(err, unix.EBUSY) {
 		a.say(msgLazyUnmount, target)
-		err = unix.Unmount(target, unix.UMOUNT_NOFOLLOW|unix.MNT_DETACH)
+		err = fs.Unmount(target, true)
 	}
-	if err != nil {
-		return &os.PathError{Op: "umount", Path: target, Err: err}
-	}
-	return nil
+	return err
 }
