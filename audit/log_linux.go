@@ -154,7 +154,10 @@ func (l *Log) commit(body []byte) error {
 	l.buf = b
 	n, err := l.live.Write(b[1:])
 	if err == nil && n < len(b)-1 {
-		err = io.ErrShortWrite
+		// Only a further attempt tells why (ENOSPC, EDQUOT ...); a record is never put together from two.
+		if _, err = l.live.Write(b[1+n:]); err == nil {
+			err = io.ErrShortWrite
+		}
 	}
 	if err != nil {
 		torn := l.live.Truncate(int64(l.st.size)) != nil

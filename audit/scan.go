@@ -65,17 +65,12 @@ func (f *fields) key() ([]byte, bool) {
 		return nil, false
 	}
 	start := f.i + 1
-	for f.i = start; f.i < len(f.b); f.i++ {
-		switch c := f.b[f.i]; {
-		case c == '"':
-			key := f.b[start:f.i]
-			f.i += 2
-			return key, f.i <= len(f.b) && f.b[f.i-1] == ':'
-		case c < 0x20 || c == '\\':
-			return nil, false
-		}
+	end := start + plain(f.b[start:])
+	f.i = end + 2
+	if f.i > len(f.b) || f.b[end] != '"' || f.b[end+1] != ':' {
+		return nil, false
 	}
-	return nil, false
+	return f.b[start:end], true
 }
 
 func (f *fields) value() bool {
@@ -107,19 +102,29 @@ func (f *fields) word(w string) bool {
 
 func (f *fields) str() bool {
 	for f.i++; f.i < len(f.b); f.i++ {
-		switch c := f.b[f.i]; {
-		case c == '"':
+		f.i += plain(f.b[f.i:])
+		if f.i == len(f.b) || f.b[f.i] < 0x20 {
+			return false
+		}
+		if f.b[f.i] == '"' {
 			f.i++
 			return true
-		case c < 0x20:
+		}
+		if !f.escape() {
 			return false
-		case c == '\\':
-			if !f.escape() {
-				return false
-			}
 		}
 	}
 	return false
+}
+
+// plain counts the bytes before a quote, a backslash or a control character.
+func plain(b []byte) int {
+	for i, c := range b {
+		if c == '"' || c == '\\' || c < 0x20 {
+			return i
+		}
+	}
+	return len(b)
 }
 
 // escape stands on a backslash and moves to the last byte of the escape.
