@@ -1,0 +1,44 @@
+// Package fs is the mounted drive: it answers the kernel's FUSE requests from an encrypted
+// store, lets a policy decide each one by the uid that made it, and writes an audit record
+// before the answer leaves.
+//
+// It is the only package that knows FUSE. It implements go-fuse's RawFileSystem itself,
+// because the node API above it hides the flags that enforcement needs (LOCKOWNER on a
+// READ, WRITE_CACHE on a WRITE) and keeps a second table of nodes.
+//
+// # One request
+//
+//	kernel: OPEN(node 7, flags, uid 10021, tid 4711)
+//	  enter     the table of methods says what the request needs; no row, no service
+//	  decide    policy.Decide(uid, matter, path, operation) under one policy generation
+//	  record    the audit log has the line, allow or deny, before anything else happens
+//	  store     only now is the sealed file opened, its header and last block checked
+//	  answer    with FOPEN_DIRECT_IO, so that every read comes back here
+//
+// A descriptor is not a permission: READ and WRITE carry the uid of the process that reads,
+// and are decided again. When nothing changed since the last decision for the same uid and
+// path, this is one comparison of the policy generation and one of the expiry time.
+//
+// # What the root shows
+//
+// The root holds one folder for each matter that the caller may see, and nothing else can
+// be made there. A matter that the caller may not see does not exist for them: the same
+// ENOENT as any absent name. The kernel's name cache is shared by all users, so names at
+// the root, and folders with a level of their own, are looked up on each walk; inside a
+// matter names and attributes are cached for an hour, because nothing there differs by
+// caller except allow or refuse.
+//
+// # Pages
+//
+// Direct I/O sends each read(2) here. A mapped page, execve and (on kernels without the fix
+// of May 2026) sendfile fill the page cache instead: such a READ comes without an owner and
+// is recorded as "fill"; the pages are dropped a moment later, so that the next use is seen
+// again. Write-back of mapped pages comes as uid 0 with any writable handle of the file; it
+// is accepted while one of the file's writers may still write, or could when the last
+// policy ended and less than ten seconds passed.
+//
+// # What it does not protect
+//
+// What a permitted reader does with the bytes; repeated touches of a page that is still
+// mapped; names in this mount that inotify on the root reveals while others open them.
+package fs

@@ -1,0 +1,108 @@
+package fs
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"matterfs/crypto/store"
+	"matterfs/policy"
+)
+
+// handle is one open file or one open directory stream.
+type handle struct {
+	id     uint64
+	node   *node
+	file   *store.Handle // nil for a directory
+	uid    uint32        // of the opener
+	write  bool
+	append bool
+	sync   bool // O_SYNC or O_DSYNC: each write is durable before its answer
+
+	reads, fills, writes pass // the last decision of each kind
+
+	readBytes, wroteBytes atomic.Int64
+
+	dirMu   sync.Mutex // guards entries; held while a listing is taken and emitted
+	entries []entry
+}
+
+// grant is a remembered permission: it holds for one policy generation, one uid, one path
+// and until an instant.
+type grant struct {
+	gen   uint64
+	uid   uint32
+	path  string
+	until int64 // unix ns; 0 never ends
+	dec   policy.Decision
+}
+
+// pass is a slot for one grant.
+type pass struct{ p atomic.Pointer[grant] }
+
+// valid returns the remembered decision when it still answers this question.
+func (s *pass) valid(gen uint64, uid uint32, path string, now int64) *grant {
+	g := s.p.Load()
+	if g == nil || g.gen != gen || g.uid != uid || g.path != path {
+		return nil
+	}
+	if g.until != 0 && now >= g.until {
+		return nil
+	}
+	return g
+}
+
+// handleTable numbers the open handles. Numbers are never used twice in one mount.
+type handleTable struct {
+	mu   sync.RWMutex
+	last uint64
+	all  map[uint64]*handle
+}
+
+func newHandleTable() *handleTable { return &handleTable{all: map[uint64]*handle{}} }
+
+// reserve gives a number before the file is opened, so that the record of the open names it.
+func (t *handleTable) reserve() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last++
+	return t.last
+}
+
+// add enters a handle under its reserved number.
+func (t *handleTable) add(h *handle) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all[h.id] = h
+}
+
+func (t *handleTable) get(id uint64) *handle {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.all[id]
+}
+
+func (t *handleTable) remove(id uint64) *handle {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h := t.all[id]
+	delete(t.all, id)
+	return h
+}
+
+func (t *handleTable) count() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.all)
+}
+
+// drain empties the table and returns what was open.
+func (t *handleTable) drain() []*handle {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	hs := make([]*handle, 0, len(t.all))
+	for _, h := range t.all {
+		hs = append(hs, h)
+	}
+	t.all = map[uint64]*handle{}
+	return hs
+}

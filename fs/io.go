@@ -1,0 +1,248 @@
+package fs
+
+import (
+	"fmt"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"matterfs/policy"
+)
+
+// totals says in a close record how many bytes the handle read and wrote.
+func (h *handle) totals() string {
+	return fmt.Sprintf("read=%d,written=%d", h.readBytes.Load(), h.wroteBytes.Load())
+}
+
+// allowHandle decides about an open handle for the caller of this request, who may not be
+// its opener. A decision that still holds is not made again.
+func (r *request) allowHandle(h *handle, op policy.Op, slot *pass) syscall.Errno {
+	path := h.node.obj.Path()
+	now := r.fs.now()
+	if g := slot.valid(r.st.gen, r.hdr.Uid, path, now.UnixNano()); g != nil {
+		r.dec = g.dec
+		r.on = target{matter: h.node.obj.Matter(), path: path, fid: h.node.fid}
+		return 0
+	}
+	if errno := r.allow(op, targetOf(h.node)); errno != 0 {
+		return errno
+	}
+	g := &grant{gen: r.st.gen, uid: r.hdr.Uid, path: r.on.path, dec: r.dec}
+	if !r.dec.Expires.IsZero() {
+		g.until = r.dec.Expires.UnixNano()
+	}
+	slot.p.Store(g)
+	return 0
+}
+
+// onHandle enters a request on an open file.
+func (f *fileSystem) onHandle(m method, hdr *fuse.InHeader, fh uint64) (*request, *handle, syscall.Errno) {
+	r, errno := f.enter(m, hdr)
+	if errno != 0 {
+		return r, nil, errno
+	}
+	h := f.handles.get(fh)
+	if h == nil || h.file == nil || h.node != r.node {
+		return r, nil, syscall.EBADF
+	}
+	return r, h, 0
+}
+
+// Read implements fuse.RawFileSystem. The bytes are decrypted, then recorded, then
+// answered: none leaves before its record is in the log.
+func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+	r, h, errno := f.onHandle(mRead, &in.InHeader, in.Fh)
+	fill := in.ReadFlags&fuse.READ_LOCKOWNER == 0
+	switch {
+	case errno != 0:
+	case fill:
+		errno = r.allowHandle(h, policy.OpFill, &h.fills)
+	default:
+		errno = r.allowHandle(h, policy.OpRead, &h.reads)
+	}
+	if errno != 0 {
+		return nil, fuse.Status(errno)
+	}
+	want := min(int(in.Size), len(buf))
+	n, err := h.file.ReadAt(buf[:want], int64(in.Offset))
+	if !r.current() {
+		clear(buf[:want])
+		return f.Read(nil, in, buf)
+	}
+	rec := r.record("ok")
+	rec.H, rec.Off, rec.Len, rec.HasRange = h.id, int64(in.Offset), int64(n), true
+	if int(in.Size) != n {
+		rec.Req = int64(in.Size)
+	}
+	if h.uid != in.Uid {
+		rec.OUID = int64(h.uid)
+	}
+	if fill {
+		rec.Ev = "fill"
+		f.dropper.add(h.node.id)
+	}
+	if errno = r.commit(rec, err); errno != 0 {
+		clear(buf[:want])
+		return nil, fuse.Status(errno)
+	}
+	h.readBytes.Add(int64(n))
+	return fuse.ReadResultData(buf[:n]), fuse.OK
+}
+
+// Writev implements fuse.RawFileSystem; go-fuse then calls Write with the parts joined.
+func (f *fileSystem) Writev(_ <-chan struct{}, _ *fuse.WriteIn, _ [][]byte) (uint32, fuse.Status) {
+	return 0, fuse.ENOSYS
+}
+
+// Write implements fuse.RawFileSystem.
+func (f *fileSystem) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
+	r, h, errno := f.onHandle(mWrite, &in.InHeader, in.Fh)
+	if errno != 0 {
+		return 0, fuse.Status(errno)
+	}
+	if in.WriteFlags&fuse.WRITE_CACHE != 0 {
+		return r.writeBack(h, in, data)
+	}
+	if errno = r.allowHandle(h, policy.OpWrite, &h.writes); errno != 0 {
+		return 0, fuse.Status(errno)
+	}
+	if f.opts.Audit.Healthy() != nil {
+		return 0, fuse.EIO
+	}
+	off := int64(in.Offset)
+	var n int
+	var err error
+	if h.append {
+		off, n, err = h.file.Append(data)
+	} else {
+		n, err = h.file.WriteAt(data, off)
+	}
+	if err == nil && h.sync {
+		err = h.file.Sync()
+	}
+	return r.wrote(h, off, n, len(data), err, nil)
+}
+
+// wrote records a write and answers it.
+func (r *request) wrote(h *handle, off int64, n, want int, err error, writers []uint32) (uint32, fuse.Status) {
+	rec := r.record("ok")
+	rec.H, rec.Off, rec.Len, rec.HasRange = h.id, off, int64(n), true
+	if n != want {
+		rec.Req = int64(want)
+	}
+	if h.uid != r.hdr.Uid {
+		rec.OUID = int64(h.uid)
+	}
+	if writers != nil {
+		rec.Ev, rec.Note = "writeback", fmt.Sprintf("writers=%v", writers)
+	}
+	if n > 0 && err != nil {
+		rec.Note, err = err.Error(), nil // a short write is told by its length
+	}
+	errno := r.commit(rec, err)
+	h.wroteBytes.Add(int64(n))
+	if errno != 0 {
+		return 0, fuse.Status(errno)
+	}
+	return uint32(n), fuse.OK
+}
+
+// writeBack takes dirty mapped pages, which the kernel sends as uid 0 with any writable
+// handle of the file. Someone who may write must answer for them: a writer of the file who
+// still may, or could under the policy that ended less than ten seconds ago.
+func (r *request) writeBack(h *handle, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
+	t := targetOf(h.node)
+	r.on = t
+	var uids []uint32
+	allowed := false
+	for _, w := range h.node.writerHandles() {
+		uids = append(uids, w.uid)
+		if d := r.mayWriteBack(w.uid, t); d.Allow {
+			r.dec, allowed = d, true
+		} else if !allowed {
+			r.dec = d
+		}
+	}
+	if !allowed {
+		return 0, fuse.Status(r.denied())
+	}
+	if r.fs.opts.Audit.Healthy() != nil {
+		return 0, fuse.EIO
+	}
+	n, err := h.file.WriteAt(data, int64(in.Offset))
+	return r.wrote(h, int64(in.Offset), n, len(data), err, uids)
+}
+
+// mayWriteBack decides for one writer, now or under the policy that has just ended.
+func (r *request) mayWriteBack(uid uint32, t target) policy.Decision {
+	now := r.fs.now()
+	d := r.st.decide(uid, policy.OpWrite, t, now)
+	if prev := r.st.previous; !d.Allow && prev != nil && now.Sub(r.st.since) < writeBackGrace {
+		if old := prev.decide(uid, policy.OpWrite, t, r.st.since); old.Allow {
+			return old
+		}
+	}
+	return d
+}
+
+// Flush implements fuse.RawFileSystem: close(2) has nothing to wait for.
+func (f *fileSystem) Flush(_ <-chan struct{}, _ *fuse.FlushIn) fuse.Status { return fuse.OK }
+
+// Fsync implements fuse.RawFileSystem.
+func (f *fileSystem) Fsync(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
+	r, h, errno := f.onHandle(mFsync, &in.InHeader, in.Fh)
+	if errno == 0 {
+		errno = r.allow(policy.OpFsync, targetOf(h.node))
+	}
+	if errno != 0 {
+		return fuse.Status(errno)
+	}
+	return status(h.file.Sync())
+}
+
+// Fallocate implements fuse.RawFileSystem: reserve or grow (holes cost nothing), and zero.
+func (f *fileSystem) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
+	r, h, errno := f.onHandle(mFallocate, &in.InHeader, in.Fh)
+	if errno == 0 {
+		errno = r.allow(policy.OpAllocate, targetOf(h.node))
+	}
+	if errno != 0 {
+		return fuse.Status(errno)
+	}
+	off, n := int64(in.Offset), int64(in.Length)
+	keep := in.Mode&unix.FALLOC_FL_KEEP_SIZE != 0
+	var err error
+	switch in.Mode &^ unix.FALLOC_FL_KEEP_SIZE {
+	case 0:
+		err = h.file.Allocate(off, n, keep)
+	case unix.FALLOC_FL_PUNCH_HOLE, unix.FALLOC_FL_ZERO_RANGE:
+		err = h.file.Zero(off, n, keep)
+	default:
+		return fuse.Status(syscall.EOPNOTSUPP)
+	}
+	rec := r.record("ok")
+	rec.H, rec.Off, rec.Len, rec.HasRange = h.id, off, n, true
+	rec.Flags = fmt.Sprintf("fallocate=%#x", in.Mode)
+	return fuse.Status(r.commit(rec, err))
+}
+
+// Lseek implements fuse.RawFileSystem for SEEK_DATA and SEEK_HOLE.
+func (f *fileSystem) Lseek(_ <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOut) fuse.Status {
+	r, h, errno := f.onHandle(mLseek, &in.InHeader, in.Fh)
+	if errno == 0 {
+		errno = r.allowHandle(h, policy.OpRead, &h.reads)
+	}
+	if errno != 0 {
+		return fuse.Status(errno)
+	}
+	seek := h.file.SeekData
+	if in.Whence == unix.SEEK_HOLE {
+		seek = h.file.SeekHole
+	} else if in.Whence != unix.SEEK_DATA {
+		return fuse.EINVAL
+	}
+	off, err := seek(int64(in.Offset))
+	out.Offset = uint64(off)
+	return status(err)
+}

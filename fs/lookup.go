@@ -1,0 +1,95 @@
+package fs
+
+import (
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"matterfs/crypto/store"
+	"matterfs/policy"
+)
+
+// Lookup implements fuse.RawFileSystem.
+func (f *fileSystem) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+	r, errno := f.enter(mLookup, in)
+	if errno != 0 {
+		return fuse.Status(errno)
+	}
+	if r.node.isRoot() {
+		return r.lookupMatter(name, out)
+	}
+	t := child(r.node, name, false)
+	if errno = r.allow(policy.OpLookup, t); errno != 0 {
+		return fuse.Status(errno)
+	}
+	o, err := r.node.obj.Lookup(name)
+	if err == syscall.ENOENT {
+		// An absent name is the same for everyone who may look here: the kernel may keep that.
+		out.NodeId = 0
+		out.SetEntryTimeout(cacheFor)
+		return fuse.OK
+	}
+	if err != nil {
+		return fuse.Status(r.done(err))
+	}
+	return r.found(o, out)
+}
+
+// found decides about the object itself (its own folder may carry a higher level than the
+// name alone told) and answers with its entry.
+func (r *request) found(o *store.Object, out *fuse.EntryOut) fuse.Status {
+	t := target{matter: o.Matter(), path: o.Path(), sealed: o.Levels(), fid: o.ID().String()}
+	if errno := r.allow(policy.OpLookup, t); errno != 0 {
+		o.Release()
+		return fuse.Status(errno)
+	}
+	if _, err := r.fs.fillEntry(out, o); err != nil {
+		return fuse.Status(r.done(err))
+	}
+	return fuse.OK
+}
+
+// lookupMatter looks up a name at the root. A matter that the caller may not see, and a
+// name that no matter has, are the same ENOENT; a caller who is nobody gets EACCES for all.
+func (r *request) lookupMatter(name string, out *fuse.EntryOut) fuse.Status {
+	r.on = target{path: name}
+	r.dec = r.st.policy.SeesRoot(r.hdr.Uid, r.fs.now(), r.st.env)
+	if !r.dec.Allow {
+		return fuse.Status(r.denied())
+	}
+	m, ok := r.st.policy.MatterByFolder(name)
+	if !ok {
+		return fuse.ENOENT
+	}
+	if errno := r.allow(policy.OpLookup, target{matter: m.ID}); errno != 0 {
+		return fuse.Status(errno)
+	}
+	root := r.fs.matterRoot(m.ID)
+	if root == nil {
+		return fuse.EIO
+	}
+	root.Retain()
+	if _, err := r.fs.fillEntry(out, root); err != nil {
+		return fuse.Status(r.done(err))
+	}
+	return fuse.OK
+}
+
+// matterRoot is the folder of a matter, nil when the store has none that opens.
+func (f *fileSystem) matterRoot(matter string) *store.Object {
+	return (*f.roots.Load())[matter]
+}
+
+// loadRoots takes the matters' folders from the store.
+func (f *fileSystem) loadRoots() {
+	roots := map[string]*store.Object{}
+	for _, m := range f.opts.Store.Matters() {
+		if m.Err == nil {
+			roots[m.Matter] = m.Root
+		}
+	}
+	f.roots.Store(&roots)
+}
+
+// Forget implements fuse.RawFileSystem.
+func (f *fileSystem) Forget(nodeid, nlookup uint64) { f.nodes.forget(nodeid, nlookup) }

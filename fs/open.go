@@ -1,0 +1,203 @@
+package fs
+
+import (
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"matterfs/crypto/store"
+	"matterfs/policy"
+)
+
+// opening is what the flags of an open ask for.
+type opening struct {
+	read, write, append, sync, trunc bool
+	excl                             bool
+}
+
+func openingOf(flags uint32) opening {
+	acc := flags & syscall.O_ACCMODE
+	return opening{
+		read:   acc == syscall.O_RDONLY || acc == syscall.O_RDWR,
+		write:  acc == syscall.O_WRONLY || acc == syscall.O_RDWR,
+		append: flags&syscall.O_APPEND != 0,
+		sync:   flags&(syscall.O_SYNC|syscall.O_DSYNC) != 0,
+		trunc:  flags&syscall.O_TRUNC != 0,
+		excl:   flags&syscall.O_EXCL != 0,
+	}
+}
+
+// String is how records show an opening: r, w, rw, with a for append and t for truncate.
+func (o opening) String() string {
+	s := ""
+	for _, f := range []struct {
+		on bool
+		c  string
+	}{{o.read, "r"}, {o.write, "w"}, {o.append, "a"}, {o.trunc, "t"}} {
+		if f.on {
+			s += f.c
+		}
+	}
+	return s
+}
+
+// openFlags are the flags of every answer to an open: direct I/O, so that each read comes
+// here; no FLUSH for handles that have nothing to flush.
+func (o opening) openFlags() uint32 {
+	if o.write {
+		return fuse.FOPEN_DIRECT_IO
+	}
+	return fuse.FOPEN_DIRECT_IO | fuse.FOPEN_NOFLUSH
+}
+
+// Open implements fuse.RawFileSystem.
+func (f *fileSystem) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	r, errno := f.enter(mOpen, &in.InHeader)
+	if errno != 0 {
+		return fuse.Status(errno)
+	}
+	if r.node.isRoot() {
+		return fuse.Status(syscall.EISDIR)
+	}
+	want := openingOf(in.Flags)
+	h, errno := r.open(r.node, want)
+	if errno != 0 {
+		return fuse.Status(errno)
+	}
+	out.Fh, out.OpenFlags = h.id, want.openFlags()
+	return fuse.OK
+}
+
+// open decides, records and only then opens the store's file.
+func (r *request) open(n *node, want opening) (*handle, syscall.Errno) {
+	t := targetOf(n)
+	if errno := r.allowOpening(t, want); errno != 0 {
+		return nil, errno
+	}
+	id := r.fs.handles.reserve()
+	rec := r.record("ok")
+	rec.H, rec.Flags = id, want.String()
+	if errno := r.commit(rec, nil); errno != 0 {
+		return nil, errno
+	}
+	file, err := n.obj.Open(want.write)
+	if err == nil && want.trunc && want.write {
+		if err = file.Truncate(0); err != nil {
+			file.Close()
+		}
+	}
+	if err != nil {
+		return nil, r.done(err)
+	}
+	return r.register(id, n, file, want), 0
+}
+
+// allowOpening decides the rights that an open asks for.
+func (r *request) allowOpening(t target, want opening) syscall.Errno {
+	if want.write {
+		if errno := r.allow(policy.OpOpenWrite, t); errno != 0 {
+			return errno
+		}
+	}
+	if want.read || !want.write {
+		return r.allow(policy.OpOpenRead, t)
+	}
+	return 0
+}
+
+// register enters an opened file into the handle table.
+func (r *request) register(id uint64, n *node, file *store.Handle, want opening) *handle {
+	h := &handle{id: id, node: n, file: file, uid: r.hdr.Uid, write: want.write, append: want.append, sync: want.sync}
+	if want.write {
+		n.addWriter(h)
+	}
+	r.fs.handles.add(h)
+	return h
+}
+
+// Create implements fuse.RawFileSystem. A file that exists already is never opened here
+// without a decision of its own.
+func (f *fileSystem) Create(_ <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
+	r, errno := f.making(mCreate, &in.InHeader, name, policy.OpCreate)
+	if errno != 0 {
+		return fuse.Status(errno)
+	}
+	want := openingOf(in.Flags)
+	o, file, _, err := r.node.obj.Create(name, newAttr(&in.InHeader, in.Mode), true)
+	if err == syscall.EEXIST && !want.excl {
+		return r.createExisting(name, want, out)
+	}
+	id := f.handles.reserve()
+	rec := r.record("ok")
+	rec.H, rec.Flags = id, want.String()
+	if err == nil {
+		rec.FID = o.ID().String()
+	}
+	if errno = r.commit(rec, err); errno != 0 {
+		closeBoth(o, file)
+		return fuse.Status(errno)
+	}
+	n, err := f.fillEntry(&out.EntryOut, o)
+	if err != nil {
+		file.Close()
+		return fuse.Status(r.done(err))
+	}
+	r.register(id, n, file, want)
+	out.Fh, out.OpenFlags = id, want.openFlags()
+	return fuse.OK
+}
+
+// closeBoth gives back what a failed create holds.
+func closeBoth(o *store.Object, file *store.Handle) {
+	if file != nil {
+		file.Close()
+	}
+	if o != nil {
+		o.Release()
+	}
+}
+
+// createExisting opens the file that another creator made first.
+func (r *request) createExisting(name string, want opening, out *fuse.CreateOut) fuse.Status {
+	o, err := r.node.obj.Lookup(name)
+	if err != nil {
+		return fuse.Status(r.done(err))
+	}
+	if s := r.found(o, &out.EntryOut); s != fuse.OK {
+		return s
+	}
+	n := r.fs.nodes.get(out.NodeId)
+	h, errno := r.open(n, want)
+	if errno != 0 {
+		r.fs.nodes.forget(n.id, 1)
+		return fuse.Status(errno)
+	}
+	out.Fh, out.OpenFlags = h.id, want.openFlags()
+	return fuse.OK
+}
+
+// Release implements fuse.RawFileSystem. It always passes; the record tells the totals.
+func (f *fileSystem) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
+	h := f.handles.remove(in.Fh)
+	if h == nil || h.file == nil {
+		return
+	}
+	r, _ := f.enter(mRelease, &in.InHeader)
+	r.on = targetOf(h.node)
+	f.closeHandle(r, h)
+}
+
+// closeHandle closes the store's file and records it in the opener's name.
+func (f *fileSystem) closeHandle(r *request, h *handle) {
+	h.node.dropWriter(h)
+	err := h.file.Close()
+	if u, ok := r.st.policy.UserByUID(h.uid); ok {
+		r.dec.User = u.Name
+	}
+	rec := r.record("ok")
+	rec.UID, rec.H = h.uid, h.id
+	rec.Flags = h.totals()
+	if errno := r.commit(rec, err); errno != 0 {
+		f.log.Error().Err(err).Uint64("h", h.id).Str("fid", r.on.fid).Msg("close of a file failed")
+	}
+}

@@ -1,0 +1,207 @@
+package fs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
+
+	"matterfs/audit"
+	"matterfs/crypto/store"
+	"matterfs/policy"
+)
+
+// writeBackGrace is how long after a change of policy the dirty mapped pages of a former
+// writer are still taken: nobody else's work is lost to a revocation.
+const writeBackGrace = 10 * time.Second
+
+// Options is everything a mount needs. All but Env, Logger and Now must be set.
+type Options struct {
+	Mountpoint string           // an existing directory
+	FSName     string           // shown as the source in /proc/mounts; default "matterfs"
+	Store      *store.Store     // open; the mount does not close it
+	Policy     *policy.Policy   // decides every request until SetPolicy
+	Env        *policy.Env      // group membership and the emergency list
+	Audit      *audit.Log       // open; the mount does not close it
+	Logger     zerolog.Logger   // diagnostics; never names, keys or content
+	Now        func() time.Time // default time.Now
+}
+
+// fileSystem answers the kernel; it implements fuse.RawFileSystem.
+type fileSystem struct {
+	opts      Options
+	log       zerolog.Logger
+	now       func() time.Time
+	started   time.Time
+	daemonUID uint32
+
+	state    atomic.Pointer[state]
+	roots    atomic.Pointer[map[string]*store.Object]
+	nodes    *nodeTable
+	handles  *handleTable
+	procs    *procCache
+	refusals *refusals
+	dropper  *dropper
+}
+
+// Server is one mounted drive.
+type Server struct {
+	fs       *fileSystem
+	fuse     *fuse.Server
+	notifyFD int // a duplicate of the /dev/fuse descriptor, for messages go-fuse does not know
+
+	swap sync.Mutex // one change of policy at a time
+	stop chan struct{}
+	work sync.WaitGroup
+}
+
+func newFileSystem(o Options) *fileSystem {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.FSName == "" {
+		o.FSName = "matterfs"
+	}
+	f := &fileSystem{
+		opts: o, log: o.Logger, now: o.Now, started: o.Now().Truncate(time.Second), daemonUID: uint32(os.Geteuid()),
+		nodes: newNodeTable(), handles: newHandleTable(), procs: newProcCache(), refusals: newRefusals(), dropper: newDropper(),
+	}
+	f.state.Store(&state{policy: o.Policy, env: o.Env, gen: 1})
+	f.loadRoots()
+	return f
+}
+
+// Mount mounts the drive; Serve then answers. The error is a *MountError or go-fuse's own.
+func Mount(o Options) (*Server, error) {
+	f := newFileSystem(o)
+	fd, err := mountFD(o.Mountpoint, f.opts.FSName)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{fs: f, stop: make(chan struct{})}
+	if s.notifyFD, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err == nil {
+		s.fuse, err = fuse.NewServer(f, fmt.Sprintf("/dev/fd/%d", fd), f.mountOptions())
+	}
+	if err != nil {
+		return nil, errors.Join(err, Unmount(o.Mountpoint, true))
+	}
+	s.background()
+	return s, nil
+}
+
+// mountOptions are the capabilities that enforcement rests on (see the package comment).
+func (f *fileSystem) mountOptions() *fuse.MountOptions {
+	return &fuse.MountOptions{
+		Name: "matterfs", FsName: f.opts.FSName,
+		AllowOther: true, MaxWrite: maxIO, DisableSplice: true, MaxBackground: 64,
+		ExplicitDataCacheControl: true,
+		ExtraCapabilities: fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_NO_EXPORT_SUPPORT |
+			fuse.CAP_READDIRPLUS_AUTO,
+		DisabledCapabilities: fuse.CAP_PASSTHROUGH | fuse.CAP_ALLOW_IDMAP | fuse.CAP_WRITEBACK_CACHE |
+			fuse.CAP_EXPORT_SUPPORT | fuse.CAP_NO_OPEN_SUPPORT | fuse.CAP_NO_OPENDIR_SUPPORT,
+		PanicHandler: f.panicked,
+	}
+}
+
+// panicked turns a panic in a handler into EIO and a record; the mount lives on.
+func (f *fileSystem) panicked(v any) fuse.Status {
+	f.log.Error().Str("panic", fmt.Sprint(v)).Bytes("stack", debug.Stack()).Msg("a request failed inside matterfs")
+	rec := &audit.Record{Ev: "panic", Res: "EIO", AUID: -1, OUID: -1, Note: fmt.Sprint(v)}
+	if _, err := f.opts.Audit.Append(rec); err != nil {
+		f.log.Error().Err(err).Msg("the panic could not be recorded")
+	}
+	return fuse.EIO
+}
+
+// background starts the goroutines that drop filled pages and end windows of refusals.
+func (s *Server) background() {
+	s.work.Go(func() { s.fs.dropper.run(s.stop, s.invalidate) })
+	s.work.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-s.stop:
+				return
+			case <-tick.C:
+				s.flushRefusals(time.Now())
+			}
+		}
+	})
+}
+
+// flushRefusals writes counts that are due. What cannot be written stays counted.
+func (s *Server) flushRefusals(now time.Time) {
+	if err := s.fs.refusals.flush(s.fs.opts.Audit, now); err != nil {
+		s.fs.log.Warn().Err(err).Msg("repeated refusals wait for the audit log")
+	}
+}
+
+// Serve answers requests until the drive is unmounted, then closes what is still open.
+func (s *Server) Serve() {
+	s.fuse.Serve()
+	close(s.stop)
+	s.work.Wait()
+	unix.Close(s.notifyFD)
+	for _, h := range s.fs.handles.drain() {
+		if h.file != nil {
+			r := &request{fs: s.fs, m: mRelease, hdr: &fuse.InHeader{}, st: s.fs.state.Load(), node: h.node, on: targetOf(h.node)}
+			s.fs.closeHandle(r, h)
+		}
+	}
+	s.fs.nodes.close()
+	s.flushRefusals(time.Time{})
+}
+
+// Unmount asks the kernel to take the drive away; Serve returns when it has. Without lazy it
+// fails with EBUSY while files are open.
+func (s *Server) Unmount(lazy bool) error { return Unmount(s.fs.opts.Mountpoint, lazy) }
+
+// Policy is the policy that decides now.
+func (s *Server) Policy() *policy.Policy { return s.fs.state.Load().policy }
+
+// AddMatters tells the drive of matters that were made in the store since.
+func (s *Server) AddMatters() { s.fs.loadRoots() }
+
+// SetPolicy makes p decide from the next request on, and makes the kernel forget what it
+// cached under the old one. When it returns, names, attributes and clean pages are void;
+// a request that was being answered is decided again before its bytes leave.
+func (s *Server) SetPolicy(p *policy.Policy) { s.change(p, s.fs.opts.Env) }
+
+// Refresh decides anew under the same policy: a group or the emergency list has changed.
+func (s *Server) Refresh() { s.change(s.Policy(), s.fs.opts.Env) }
+
+func (s *Server) change(p *policy.Policy, env *policy.Env) {
+	s.swap.Lock()
+	defer s.swap.Unlock()
+	old := *s.fs.state.Load()
+	old.previous = nil // one step back is enough, and a chain would never be freed
+	s.fs.state.Store(&state{policy: p, env: env, gen: old.gen + 1, previous: &old, since: s.fs.now()})
+	s.fs.loadRoots()
+	s.voidNames()
+	s.invalidate(s.fs.nodes.live())
+}
+
+// Stats are the mount's gauges.
+type Stats struct {
+	Mountpoint string    `json:"mountpoint"`
+	Started    time.Time `json:"started"`
+	Nodes      int       `json:"nodes"`
+	Handles    int       `json:"handles"`
+	Generation uint64    `json:"generation"`
+}
+
+// Stats reports the gauges of the mount.
+func (s *Server) Stats() Stats {
+	return Stats{
+		Mountpoint: s.fs.opts.Mountpoint, Started: s.fs.started, Nodes: len(s.fs.nodes.live()),
+		Handles: s.fs.handles.count(), Generation: s.fs.state.Load().gen,
+	}
+}
