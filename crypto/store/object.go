@@ -189,7 +189,7 @@ func (o *Object) Attr() (Attr, error) {
 		return Attr{}, err
 	}
 	defer o.unpin()
-	st, err := node.Stat()
+	st, err := o.settled(node)
 	if err != nil {
 		return Attr{}, err
 	}
@@ -204,6 +204,16 @@ func (o *Object) Attr() (Attr, error) {
 		o.file.attr(&a)
 	}
 	return a, nil
+}
+
+// settled is the backing inode's state between slot writes, which move its
+// modification time for a moment.
+func (o *Object) settled(node Node) (Stat, error) {
+	if o.file != nil {
+		o.file.mu.RLock()
+		defer o.file.mu.RUnlock()
+	}
+	return node.Stat()
 }
 
 // SetAttr changes attributes and returns all of them. EISDIR for the size of a
