@@ -30,8 +30,9 @@ func build(r *raw) *Policy {
 }
 
 type builder struct {
-	r *raw
-	p *Policy
+	r       *raw
+	p       *Policy
+	byIndex []*user // by user.index; p.users is sorted
 }
 
 func (b *builder) timezone() {
@@ -77,12 +78,9 @@ func keys[T any](m map[string]T) []string {
 	return list
 }
 
-// fresh reports a name that was defined before, in this file or another.
-func fresh(name val, what string, first pos, dup bool) bool {
-	if dup {
-		name.at.errorf("", "%s %q is defined again, first at %s", what, name.s, first)
-	}
-	return !dup
+// again reports a name that was defined before, in this file or another.
+func again(name val, what string, first pos) {
+	name.at.errorf("", "%s %q is defined again, first at %s", what, name.s, first)
 }
 
 func (b *builder) levels() {
@@ -101,9 +99,8 @@ func (b *builder) levels() {
 
 func (b *builder) roles() {
 	for _, o := range b.r.roles {
-		old := b.p.roles[o.name.s]
-		if old != nil {
-			fresh(o.name, "role", old.pos, true)
+		if old := b.p.roles[o.name.s]; old != nil {
+			again(o.name, "role", old.pos)
 			continue
 		}
 		clearance, ok := lookup(b, b.p.level, o.clearance, "level")
@@ -131,16 +128,15 @@ func (b *builder) denied() {
 
 func (b *builder) users() {
 	for _, u := range b.r.users {
-		old := b.p.user[u.name.s]
-		if old != nil {
-			fresh(u.name, "user", old.pos, true)
+		made := b.makeUser(u)
+		if old := b.p.user[made.Name]; old != nil {
+			again(u.name, "user", old.pos)
 			continue
 		}
-		if made := b.makeUser(u); made != nil {
-			b.p.user[made.Name] = made
-			b.p.users = append(b.p.users, made)
-			b.claimUID(made, u.uidAt)
-		}
+		b.p.user[made.Name] = made
+		b.byIndex = append(b.byIndex, made)
+		b.p.users = append(b.p.users, made)
+		b.claimUID(made, u.uidAt)
 	}
 	slices.SortFunc(b.p.users, func(x, y *user) int { return strings.Compare(x.Name, y.Name) })
 }
@@ -208,7 +204,7 @@ func (b *builder) claimUID(u *user, at pos) {
 func (b *builder) groups() {
 	for _, g := range b.r.groups {
 		if old := b.p.groups[g.name.s]; old != nil {
-			fresh(g.name, "group", old.pos, true)
+			again(g.name, "group", old.pos)
 			continue
 		}
 		made := &group{name: g.name.s, unix: g.unix.s, pos: g.name.at}

@@ -16,11 +16,11 @@ func (b *builder) matters() {
 		if !m.id.given() {
 			continue
 		}
+		made := b.makeMatter(m)
 		if old := b.p.matter[m.id.s]; old != nil {
-			fresh(m.id, "matter", old.pos, true)
+			again(m.id, "matter", old.pos)
 			continue
 		}
-		made := b.makeMatter(m)
 		b.p.matter[m.id.s] = made
 		b.p.matters = append(b.p.matters, made)
 		b.claimFolder(m, made, shown)
@@ -31,6 +31,7 @@ func (b *builder) matters() {
 func (b *builder) makeMatter(m *rawMatter) *matter {
 	made := &matter{pos: m.id.at, level: b.p.top(), grants: map[int32][]grant{}, status: statusOf(m.status.s)}
 	if m.level.given() {
+		made.level = b.p.levels[0] // a mistyped level is reported once, not through its rules too
 		if level, ok := lookup(b, b.p.level, m.level, "level"); ok {
 			made.level = level
 		}
@@ -206,7 +207,7 @@ func (b *builder) folders(m *rawMatter, made *matter) {
 }
 
 func (b *builder) makeFolder(f *rawFolder, made *matter) (folder, bool) {
-	out := folder{path: f.path.s, level: made.level, rule: "member.folder", pos: f.path.at}
+	out := folder{path: f.path.s, level: made.level, given: f.level.given(), pos: f.path.at}
 	if f.level.given() {
 		level, ok := lookup(b, b.p.level, f.level, "level")
 		if !ok {
@@ -249,7 +250,7 @@ func (b *builder) overlaps(m *rawMatter, made *matter) {
 				if i > j {
 					inner.pos.errorf("make it one rule", "folder %q has two rules, first at %s", inner.path, outer.pos)
 				}
-			case inner.level.Rank < outer.level.Rank && inner.level != made.level:
+			case inner.given && inner.level.Rank < outer.level.Rank:
 				inner.pos.errorf("a folder may only raise the level", "folder %q is %q inside %q, which is %q",
 					inner.path, inner.level.Name, outer.path, outer.level.Name)
 			}

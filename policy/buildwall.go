@@ -24,8 +24,8 @@ func (b *builder) countAt(made *matter, path string, level *Level, at pos) {
 		return
 	}
 	readers := 0
-	for _, u := range b.p.users {
-		if made.namesReader(u, path, level) {
+	for index := range made.grants {
+		if made.namesReader(b.byIndex[index], path, level) {
 			readers++
 		}
 	}
@@ -120,8 +120,7 @@ func (b *builder) walls() {
 			continue
 		}
 		if old := byID[raw.id.s]; old != nil {
-			fresh(raw.id, "wall", old.pos, true)
-			continue
+			again(raw.id, "wall", old.pos)
 		}
 		w := &wall{id: raw.id.s, rule: "wall." + raw.id.s, reason: raw.reason.s, until: raw.until.end(b.p.zone), pos: raw.id.at}
 		byID[w.id] = w

@@ -13,7 +13,7 @@
 // # Files
 //
 // Every *.yaml and *.yml file below the directory is read, hidden ones left
-// out. By custom firm.yaml holds the firm, matters/*.yaml one matter each,
+// out. By convention firm.yaml holds the firm, matters/*.yaml one matter each,
 // walls.yaml the walls and tests.yaml the tests; any other split means the
 // same, and so does any order. A file is either one matter (it has the key
 // `matter`) or any of the firm-wide parts:

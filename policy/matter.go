@@ -51,7 +51,7 @@ type folder struct {
 	path  string
 	level *Level
 	only  *people // nil: all members
-	rule  string
+	given bool    // the rule states a level
 	pos   pos
 }
 

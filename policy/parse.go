@@ -5,7 +5,12 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"maps"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
+
+	"gopkg.in/yaml.v3"
 )
 
 // Parse reads a policy from its files, keyed by name relative to the policy
@@ -15,8 +20,10 @@ import (
 func Parse(files map[string][]byte) (*Policy, error) {
 	r := &raw{notes: &collector{}, seenAt: map[string]pos{}}
 	names := slices.Sorted(maps.Keys(files))
-	for _, name := range names {
-		r.read(newSource(name, files[name], r.notes))
+	for _, f := range loadAll(names, files) {
+		r.notes.errs = append(r.notes.errs, f.src.notes.errs...)
+		f.src.notes = r.notes
+		r.read(f.src, f.root)
 	}
 	r.wholes()
 	p := build(r)
@@ -26,6 +33,30 @@ func Parse(files map[string][]byte) (*Policy, error) {
 	p.hash = hashFiles(names, files)
 	p.warnings = sortErrors(r.notes.warns)
 	return p, nil
+}
+
+// loaded is one file as the YAML parser sees it.
+type loaded struct {
+	src  *source
+	root *yaml.Node // nil: empty or unreadable
+}
+
+// loadAll scans and parses the files on all processors; each keeps its own
+// notes until it is done.
+func loadAll(names []string, files map[string][]byte) []loaded {
+	list := make([]loaded, len(names))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
+				src := newSource(names[i], files[names[i]], &collector{})
+				list[i] = loaded{src, src.load()}
+			}
+		})
+	}
+	workers.Wait()
+	return list
 }
 
 // wholes checks what the policy as a whole must say once, in any file. When a
@@ -43,7 +74,7 @@ func (r *raw) wholes() {
 			r.notes.errs = append(r.notes.errs, &Error{File: "firm.yaml", Msg: "the policy has no " + need.key, Hint: need.hint})
 		}
 	}
-	if at, ok := r.seenAt["levels"]; ok && len(r.levels) == 0 {
+	if at, ok := r.seenAt["levels"]; ok && len(r.levels) == 0 && len(r.notes.errs) == 0 {
 		at.errorf("", "no level is defined")
 	}
 }

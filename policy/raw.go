@@ -70,9 +70,8 @@ type rawBlock struct {
 }
 
 // read takes one file: a matter, or any of the firm-wide parts.
-func (r *raw) read(s *source) {
-	root := s.load()
-	r.broken = r.broken || s.broken
+func (r *raw) read(s *source, root *yaml.Node) {
+	r.broken = r.broken || s.broken && root == nil
 	if root == nil || isNull(root) {
 		return
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -142,11 +143,18 @@ func (s *source) count(v *int64, what string, low, high int64) func(*yaml.Node) 
 		}
 		num, err := strconv.ParseInt(text.s, 10, 64)
 		if err != nil || num < low || num > high || strconv.FormatInt(num, 10) != text.s {
-			text.at.errorf("", "%s must be a number from %d to %d, not %q", what, low, high, text.s)
+			text.at.errorf("", "%s must be %s, not %q", what, span(low, high), text.s)
 			return
 		}
 		*v = num
 	}
+}
+
+func span(low, high int64) string {
+	if low == high {
+		return strconv.FormatInt(low, 10)
+	}
+	return fmt.Sprintf("a number from %d to %d", low, high)
 }
 
 // duration stores a length of time such as 4h or 30m.

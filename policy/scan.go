@@ -24,8 +24,11 @@ func (s *source) scan() string {
 		if docs.marker(i+1, line) {
 			line = ""
 		}
-		l := lineScan{src: s, line: i + 1, key: true, runes: []rune(line)}
-		b.WriteString(l.scan())
+		if !plain(line) {
+			l := lineScan{src: s, line: i + 1, key: true, runes: []rune(line)}
+			line = l.scan()
+		}
+		b.WriteString(line)
 		b.WriteByte('\n')
 	}
 	return b.String()
@@ -81,6 +84,18 @@ type lineScan struct {
 	begun bool // the current token has a character that is no blank
 	key   bool // the current token may be a key
 	added int  // blanks put in so far
+}
+
+// plain tells whether a line has nothing that the scan looks for. The lead
+// bytes C2, E2 and EF begin the control characters, the line separators and the
+// full-width forms.
+func plain(line string) bool {
+	for i := range len(line) {
+		if c := line[i]; c < ' ' || c == 0x7f || c == 0xc2 || c == 0xe2 || c == 0xef {
+			return false
+		}
+	}
+	return true
 }
 
 func (l *lineScan) scan() string {

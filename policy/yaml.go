@@ -62,8 +62,9 @@ func (s *source) reportSyntax(text string, err error) {
 	s.at(line, indent+1).errorf("check quotes, brackets and indentation here and on the line above", "%s", msg)
 }
 
-// linearSearch is the number of lines up to which every beginning is tried.
-const linearSearch = 400
+// linearSearch is the work (lines times bytes) up to which every beginning is
+// tried.
+const linearSearch = 4 << 20
 
 func breakingLine(text string) int {
 	lines := strings.SplitAfter(text, "\n")
@@ -72,7 +73,7 @@ func breakingLine(text string) int {
 		return err == nil
 	}
 	n := len(lines) - 1
-	if n > linearSearch {
+	if n*len(text) > linearSearch {
 		// Not monotonic inside brackets that span lines; then the line is that
 		// of some bracket before the mistake.
 		for low := 0; n-low > 1; {
