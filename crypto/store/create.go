@@ -166,7 +166,7 @@ func (d *Object) newFile(name string, kind crypto.Kind, a NewAttr, data []byte) 
 
 func (s *Store) settleFile(b []byte, dir Dir, stored string) (File, Stat, error) {
 	t := crypto.NewID().String()
-	f, err := s.tmp.CreateFile(t)
+	f, err := opening(s, func() (File, error) { return s.tmp.CreateFile(t) })
 	if err != nil {
 		return nil, Stat{}, err
 	}

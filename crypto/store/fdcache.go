@@ -90,10 +90,12 @@ func (c *fdCache) forget(o *Object) {
 	}
 }
 
-// shrink closes unpinned nodes until at most want are open.
-func (c *fdCache) shrink(want int) {
+// relieve closes half of the nodes and keeps fewer from now on: the process has
+// run out of descriptors.
+func (c *fdCache) relieve() {
 	c.mu.Lock()
-	old := c.evict(want)
+	c.limit = max(c.open/2, 8)
+	old := c.evict(c.limit)
 	c.mu.Unlock()
 	closeAll(old)
 }
@@ -115,6 +117,17 @@ func closeAll(nodes []Node) {
 	}
 }
 
+// opening runs open, and again after making room when descriptors run out.
+func opening[T any](s *Store, open func() (T, error)) (T, error) {
+	v, err := open()
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		s.log("out of descriptors", "err", err)
+		s.fds.relieve()
+		v, err = open()
+	}
+	return v, err
+}
+
 // pin returns the open node of o, opening it again if need be; unpin it after
 // use. It may be called with any lock held but fdMu of o or an ancestor.
 func (o *Object) pin() (Node, error) {
@@ -130,11 +143,7 @@ func (o *Object) pin() (Node, error) {
 	if s.closed.Load() {
 		return nil, ErrClosed
 	}
-	node, err := o.reopen()
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-		s.fds.shrink(s.fds.limit / 4)
-		node, err = o.reopen()
-	}
+	node, err := opening(s, o.reopen)
 	if err != nil {
 		return nil, err
 	}

@@ -153,7 +153,7 @@ func (s *Store) buildFolder(m *matter, meta *crypto.DirMeta, in Dir, stored stri
 	if err := s.tmp.Mkdir(t); err != nil {
 		return nil, nil, err
 	}
-	d, err := s.tmp.OpenDir(t)
+	d, err := opening(s, func() (Dir, error) { return s.tmp.OpenDir(t) })
 	if err != nil {
 		s.tmp.Rmdir(t)
 		return nil, nil, err

@@ -98,10 +98,7 @@ func newHeader(p *crypto.Prefix, keys *crypto.FileKeys, s *crypto.Slot) []byte {
 // loadFile authenticates a backing file and brings it in order if a crash left
 // it dirty. The object is reserved but not live yet.
 func (d *Object) loadFile(dir Dir, stored, name string) (*Object, Node, error) {
-	f, err := dir.OpenFile(stored)
-	if d.s.outOfDescriptors(err) {
-		f, err = dir.OpenFile(stored)
-	}
+	f, err := opening(d.s, func() (File, error) { return dir.OpenFile(stored) })
 	if err != nil {
 		return nil, nil, d.openError(name, err)
 	}

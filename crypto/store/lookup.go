@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"strings"
 	"syscall"
 
@@ -108,7 +107,7 @@ func (d *Object) load(name string) (*Object, error) {
 }
 
 func (d *Object) loadDir(dir Dir, stored, name string) (*Object, Node, error) {
-	node, err := d.openDir(dir, stored)
+	node, err := opening(d.s, func() (Dir, error) { return dir.OpenDir(stored) })
 	if err != nil {
 		return nil, nil, d.openError(name, err)
 	}
@@ -121,23 +120,6 @@ func (d *Object) loadDir(dir Dir, stored, name string) (*Object, Node, error) {
 		return nil, nil, err
 	}
 	return o, node, nil
-}
-
-func (d *Object) openDir(dir Dir, stored string) (Dir, error) {
-	node, err := dir.OpenDir(stored)
-	if d.s.outOfDescriptors(err) {
-		node, err = dir.OpenDir(stored)
-	}
-	return node, err
-}
-
-// outOfDescriptors makes room if that is what err complains about.
-func (s *Store) outOfDescriptors(err error) bool {
-	if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
-		return false
-	}
-	s.fds.shrink(s.fds.limit / 4)
-	return true
 }
 
 // reserve announces that id is about to become live. It fails when the id is
@@ -195,7 +177,7 @@ func (d *Object) ReadDir() ([]Entry, error) {
 		return nil, err
 	}
 	defer d.unpin()
-	list, err := dir.List()
+	list, err := opening(d.s, dir.List)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,363 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"matterfs/crypto"
+)
+
+// scenario is one operation that is killed at each of its steps. before and
+// after are the trees that may be found then; a tree is path -> content, a
+// directory's content is "/".
+type scenario struct {
+	name   string
+	before map[string]string
+	run    func(b *bench) error
+	after  []map[string]string // any of them, besides before
+}
+
+var (
+	bigOld  = strings.Repeat("old content 0123", 1000) // 16000 bytes, 4 blocks, the last one partial
+	bigNew  = strings.Repeat("NEW CONTENT abcd", 1000)
+	longOne = strings.Repeat("长", 85)
+)
+
+func kinds() []scenario {
+	in := func(dir string, f func(d *Object) error) func(b *bench) error {
+		return func(b *bench) error {
+			d, err := b.find(dir)
+			if err != nil {
+				return err
+			}
+			defer d.Release()
+			return f(d)
+		}
+	}
+	rename := func(from, to string) func(b *bench) error {
+		return func(b *bench) error {
+			fd, fn := split(from)
+			td, tn := split(to)
+			return in(fd, func(d *Object) error {
+				return in(td, func(e *Object) error { return d.Rename(fn, e, tn, false) })(b)
+			})(b)
+		}
+	}
+	tree := func(kv ...string) map[string]string {
+		m := map[string]string{}
+		for i := 0; i < len(kv); i += 2 {
+			m[kv[i]] = kv[i+1]
+		}
+		return m
+	}
+	oneOf := func(m ...map[string]string) []map[string]string { return m }
+	edit := func(f func(h *Handle) error) func(b *bench) error {
+		return in("", func(d *Object) error {
+			o, h, _, err := d.Create("f", staff, false)
+			if err != nil {
+				return err
+			}
+			defer o.Release()
+			return errors.Join(f(h), h.Close())
+		})
+	}
+	cut := func(n uint64) func(h *Handle) error { return func(h *Handle) error { return h.Truncate(n) } }
+	return []scenario{
+		{"create", tree(), edit(func(h *Handle) error { return nil }), oneOf(tree("f", ""))},
+		{"create long", tree(), in("", func(d *Object) error {
+			_, h, _, err := d.Create(longOne, staff, true)
+			if err != nil {
+				return err
+			}
+			return h.Close()
+		}), oneOf(tree(longOne, ""))},
+		{"first write", tree("f", ""), edit(func(h *Handle) error {
+			_, err := h.WriteAt([]byte(bigNew), 0)
+			return err
+		}), oneOf(tree("f", bigNew))},
+		{"append", tree("f", bigOld), edit(func(h *Handle) error {
+			_, _, err := h.Append([]byte(bigNew))
+			return err
+		}), oneOf(tree("f", bigOld+bigNew))},
+		{"synced append", tree("f", bigOld), edit(func(h *Handle) error {
+			_, _, err := h.Append([]byte(bigNew))
+			return errors.Join(err, h.Sync())
+		}), oneOf(tree("f", bigOld+bigNew))},
+		{"grow", tree("f", bigOld), edit(cut(20000)), oneOf(tree("f", bigOld+strings.Repeat("\x00", 4000)))},
+		{"shrink inside a block", tree("f", bigOld), edit(cut(5000)), oneOf(tree("f", bigOld[:5000]))},
+		{"shrink to a block", tree("f", bigOld), edit(cut(8192)), oneOf(tree("f", bigOld[:8192]))},
+		{"empty", tree("f", bigOld), edit(cut(0)), oneOf(tree("f", ""))},
+		{"mkdir", tree(), in("", func(d *Object) error { _, err := d.Mkdir("d", staff); return err }), oneOf(tree("d", "/"))},
+		{"mkdir long", tree(), in("", func(d *Object) error { _, err := d.Mkdir(longOne, staff); return err }),
+			oneOf(tree(longOne, "/"))},
+		{"symlink", tree(), in("", func(d *Object) error { _, err := d.Symlink("l", "target", staff); return err }),
+			oneOf(tree("l", "->target"))},
+		{"unlink", tree("f", bigOld), in("", func(d *Object) error { return d.Unlink("f") }), oneOf(tree())},
+		{"unlink long", tree(longOne, "x"), in("", func(d *Object) error { return d.Unlink(longOne) }), oneOf(tree())},
+		{"rmdir", tree("d", "/"), in("", func(d *Object) error { return d.Rmdir("d") }), oneOf(tree())},
+		{"rename", tree("f", bigOld), rename("f", "g"), oneOf(tree("g", bigOld))},
+		{"rename to long", tree("f", "x"), rename("f", longOne), oneOf(tree(longOne, "x"))},
+		{"rename over", tree("f", "new", "g", bigOld), rename("f", "g"), oneOf(tree("g", "new"))},
+		{"move file", tree("f", bigOld, "d", "/"), rename("f", "d/g"), oneOf(tree("d", "/", "d/g", bigOld))},
+		{"move file over", tree("f", "new", "d", "/", "d/g", "old"), rename("f", "d/g"), oneOf(tree("d", "/", "d/g", "new"))},
+		{"rename folder", tree("d", "/", "d/f", "x"), rename("d", "e"), oneOf(tree("e", "/", "e/f", "x"))},
+		{"move folder", tree("d", "/", "d/f", "x", "e", "/"), rename("d", "e/d"), oneOf(tree("e", "/", "e/d", "/", "e/d/f", "x"))},
+		{"folder over folder", tree("d", "/", "d/f", "x", "e", "/"), rename("d", "e"),
+			oneOf(tree("e", "/", "e/f", "x"), tree("d", "/", "d/f", "x"))},
+		{"chmod", tree("f", bigOld, "d", "/"), in("", func(d *Object) error {
+			m := uint32(0o600)
+			f, err := d.Lookup("f")
+			if err != nil {
+				return err
+			}
+			_, err = f.SetAttr(SetAttr{Mode: &m})
+			_, err2 := d.SetAttr(SetAttr{Mode: &m})
+			return errors.Join(err, err2)
+		}), nil},
+	}
+}
+
+func (b *bench) plant(tree map[string]string) {
+	for _, p := range sorted(tree) {
+		if tree[p] == "/" {
+			b.mkdir(p)
+		} else {
+			b.write(p, []byte(tree[p]))
+		}
+	}
+}
+
+// tree reads everything back.
+func (b *bench) tree() (map[string]string, error) {
+	m := map[string]string{}
+	return m, b.walk(b.root, "", m)
+}
+
+func (b *bench) walk(d *Object, path string, m map[string]string) error {
+	entries, err := d.ReadDir()
+	for _, e := range entries {
+		o, lerr := d.Lookup(e.Name)
+		if lerr != nil {
+			return lerr
+		}
+		p := strings.TrimPrefix(path+"/"+e.Name, "/")
+		switch o.Kind() {
+		case crypto.Dir:
+			m[p] = "/"
+			err = errors.Join(err, b.walk(o, p, m))
+		case crypto.Symlink:
+			target, rerr := o.Readlink()
+			m[p], err = "->"+target, errors.Join(err, rerr)
+		default:
+			c, rerr := b.read(p)
+			m[p], err = string(c), errors.Join(err, rerr)
+		}
+		o.Release()
+	}
+	return err
+}
+
+func sameTree(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if w, ok := b[k]; !ok || w != v {
+			return false
+		}
+	}
+	return true
+}
+
+// TestKillAtEveryStep kills each operation after each of its system calls and
+// wants the old tree or the new one, every file readable, and that the store
+// goes on working. With old files every write that has to be durable in between
+// is there too.
+func TestKillAtEveryStep(t *testing.T) {
+	for _, s := range kinds() {
+		for _, old := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/old=%v", s.name, old), func(t *testing.T) { s.killAll(t, old) })
+		}
+	}
+}
+
+func (s scenario) killAll(t *testing.T, old bool) {
+	for k := 0; ; k++ {
+		f := &faults{}
+		b := newBench(t, withFaults(f))
+		b.plant(s.before)
+		if old {
+			later(b)
+		}
+		b.reopen()
+		f.killAt(k, false)
+		err := s.run(b)
+		f.set(nil)
+		b.crash()
+		got, terr := b.tree()
+		if terr != nil {
+			t.Fatalf("killed after %d calls: %v", k, terr)
+		}
+		ok := sameTree(got, s.before) || slices.ContainsFunc(s.after, func(m map[string]string) bool { return sameTree(got, m) })
+		if !ok {
+			t.Fatalf("killed after %d calls (%v): found %q", k, err, sorted(got))
+		}
+		b.write("still works", []byte("yes"))
+		if err == nil {
+			if len(s.after) > 0 && !sameTree(got, s.after[0]) {
+				t.Fatalf("acknowledged and lost: found %q", sorted(got))
+			}
+			return
+		}
+		b.Store.Close()
+	}
+}
+
+// TestTornWrites kills in the middle of each write: the kernel stops at a page.
+// Nothing but the block that was being overwritten may be lost.
+func TestTornWrites(t *testing.T) {
+	for _, s := range kinds() {
+		t.Run(s.name, func(t *testing.T) {
+			for k := 0; ; k++ {
+				f := &faults{}
+				b := newBench(t, withFaults(f))
+				b.plant(s.before)
+				b.reopen()
+				f.killAt(k, true)
+				err := s.run(b)
+				f.set(nil)
+				b.crash()
+				if got, err := b.find("f"); err == nil {
+					b.checkTorn(got, s, k)
+					got.Release()
+				} else if isCorrupt(err) {
+					t.Fatalf("torn at call %d: %v", k, err)
+				}
+				b.Store.Close()
+				if err == nil {
+					return
+				}
+			}
+		})
+	}
+}
+
+// checkTorn reads a file block by block; one of the first k may be lost.
+func (b *bench) checkTorn(o *Object, s scenario, k int) {
+	b.t.Helper()
+	h, err := o.Open(false)
+	must(b.t, err)
+	defer h.Close()
+	a, err := o.Attr()
+	must(b.t, err)
+	lost := 0
+	p := make([]byte, 4096)
+	for off := int64(0); off < int64(a.Size); off += 4096 {
+		n, err := h.ReadAt(p, off)
+		if err != nil {
+			lost++
+			continue
+		}
+		was := []byte(s.before["f"])
+		if want := was[min(off, int64(len(was))):min(off+int64(n), int64(len(was)))]; off+int64(n) <= int64(len(was)) &&
+			!bytes.Equal(p[:n], want) && !bytes.HasPrefix([]byte(bigNew), p[:min(n, 16)]) {
+			b.t.Fatalf("torn at call %d: block at %d is neither old nor new", k, off)
+		}
+	}
+	if lost > 1 {
+		b.t.Fatalf("torn at call %d: %d blocks lost", k, lost)
+	}
+}
+
+// What is written and acknowledged survives the death of the daemon without
+// any sync or close, as with every file system.
+func TestKillKeepsAcknowledgedWrites(t *testing.T) {
+	for _, old := range []bool{false, true} {
+		b := newBench(t)
+		b.write("f", []byte(bigOld))
+		if old {
+			later(b)
+		}
+		b.reopen()
+		o, h, _, err := b.root.Create("f", staff, false)
+		must(t, err)
+		want := []byte(bigOld)
+		for i := range 40 {
+			p := random(1000 + 333*i)
+			_, _, err := h.Append(p)
+			must(t, err)
+			want = append(want, p...)
+			copy(want[i*100:], "middle")
+			_, err = h.WriteAt([]byte("middle"), int64(i*100))
+			must(t, err)
+			if i%10 == 3 {
+				must(t, h.Sync())
+			}
+		}
+		_, _ = o, h
+		b.crash()
+		b.wantContent("f", want)
+		b.reopen()
+		b.wantContent("f", want)
+	}
+}
+
+// A slot is written now and then, so that recovery never scans for long.
+func TestLongSessionsRefreshTheSlot(t *testing.T) {
+	for _, old := range []bool{false, true} {
+		b := newBench(t)
+		b.write("f", []byte("x"))
+		if old {
+			later(b)
+		}
+		b.reopen()
+		_, h, _, err := b.root.Create("f", staff, false)
+		must(t, err)
+		p := random(1 << 20)
+		for range 70 {
+			_, _, err := h.Append(p)
+			must(t, err)
+		}
+		c := h.o.file
+		if c.writes-c.refreshed > refreshWrites {
+			t.Errorf("old %v: %d writes since the last slot", old, c.writes-c.refreshed)
+		}
+		b.crash()
+		b.with("f", func(o *Object) {
+			if a, err := o.Attr(); err != nil || a.Size != 70<<20+1 {
+				t.Errorf("old %v: size %d, %v", old, a.Size, err)
+			}
+		})
+	}
+}
+
+// A dirty file is not free for all: it cannot be cut short, and blocks from
+// before its slot do not count as its tail.
+func TestAttackDirtyFile(t *testing.T) {
+	b := newBench(t)
+	b.write("f", []byte(bigOld))
+	_, h, _, err := b.root.Create("f", staff, false)
+	must(t, err)
+	must(t, h.Truncate(8192))
+	path := b.backing("f")
+	whole := readFile(t, path)
+	for name, attacked := range map[string][]byte{
+		"cut":             whole[:blockOffset(1)],
+		"cut in a block":  whole[:blockOffset(1)+100],
+		"header cut":      whole[:100],
+		"slots exchanged": append(append(append(bytes.Clone(whole[:0x200]), random(0x600)...), random(0x600)...), whole[0xe00:]...),
+	} {
+		b.crash()
+		writeFile(t, path, attacked)
+		if _, err := b.read("f"); !isCorrupt(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	writeFile(t, path, whole)
+	b.crash()
+	b.wantContent("f", []byte(bigOld[:8192]))
+}
