@@ -36,12 +36,13 @@ as() {
   setpriv --reuid "$id" --regid "$id" --clear-groups -- env -i PATH="$PATH" LC_ALL="$LC_ALL" HOME=/nonexistent "$@"
 }
 
-# said WHO COMMAND...: runs the shell command as that person in the mount; its words go to $words, its status to $rc.
+# said WHO COMMAND: runs the shell command as that person in $place; its words go to $words, its status to $rc.
+place=$mnt
 said() {
   local who=$1 what=$2
   printf '%s$ %s\n' "$who" "$what"
   rc=0
-  words=$(as "$who" bash -c "cd \"$mnt\" && $what" 2>&1 </dev/null) || rc=$?
+  words=$(as "$who" bash -c "cd \"$place\" && $what" 2>&1 </dev/null) || rc=$?
   [ -z "$words" ] || printf '%s\n' "$words" | sed 's/^bash: line 1: //; s/^/    /'
 }
 may() {
@@ -85,7 +86,7 @@ load() {
 
 # 85 characters are 255 bytes, the longest name that Linux has.
 long=关于江宁恒晟机电设备有限公司诉苏北宏图精密铸造有限公司买卖合同纠纷一案庭审笔录及补充质证意见汇总
-while [ ${#long} -lt 85 ]; do long+=附; done
+long+=含第二批第三批床身铸件探伤检测报告复核意见与停工损失专项审计说明修订稿终稿
 
 fill() {
   title "the leads copy their documents in / 承办律师存入文件"
@@ -119,19 +120,24 @@ people() {
   refused 陈洁 "cat 2026-0142/案件分析备忘录.txt" "No such file or directory"
   may 陈洁 "cat 2026-0177/答辩要点.txt | head -n 4"
 
+  title "孙丽 sun.li 10041: administrative staff; listed, but not yet approved / 行政人员，未经审批"
+  refused 孙丽 "ls 2026-0142" "Permission denied"
+
   title "周彤 zhou.tong 10035: intern; a folder above the clearance is not there / 实习人员"
   may 周彤 "ls 2026-0150"
   refused 周彤 "cat 2026-0150/财务/财务审计摘录.txt" "No such file or directory"
 
+  place=$work # those who may not even list the drive name it from outside
   title "刘洋 liu.yang 10051: contractor without a confidentiality agreement / 外包人员，未签保密协议"
-  refused 刘洋 "ls" "Permission denied"
+  refused 刘洋 "ls mnt" "Permission denied"
 
   title "王强 wang.qiang 10023: left the firm on 2026-10-31 / 已离职"
-  refused 王强 "ls" "Permission denied"
-  refused 王强 "cat 2026-0142/庭审提纲.txt" "Permission denied"
+  refused 王强 "ls mnt" "Permission denied"
+  refused 王强 "cat mnt/2026-0142/庭审提纲.txt" "Permission denied"
 
   title "root is nobody here / root 也不例外"
-  refused root "cat 2026-0142/庭审提纲.txt" "Permission denied"
+  refused root "ls mnt" "Permission denied"
+  refused root "cat mnt/2026-0142/庭审提纲.txt" "Permission denied"
 }
 
 on_disk() {
