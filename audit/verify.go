@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 )
 
@@ -138,14 +140,19 @@ func (v *verifier) before() (err error) {
 }
 
 func (v *verifier) segment(s segment) error {
-	r, err := s.open(v.o.Dir)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
 	v.current, v.inFile = s, 0
 	v.rep.Segments++
 	v.w.enter(s.name, s.first)
+	r, err := s.open(v.o.Dir)
+	var system *fs.PathError
+	if errors.As(err, &system) {
+		return err
+	}
+	if err != nil {
+		v.w.problem(KindMalformed, "the segment cannot be decompressed: %v", err)
+		return nil
+	}
+	defer r.Close()
 	torn, err := v.w.read(r)
 	switch {
 	case err != nil && s.gz:
