@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # deps.sh GROUP... installs what make targets need on Debian, quietly, and only what is missing.
-# Groups: root (nothing to install: the target must run as root), build (Go, C compiler), mount (FUSE), apps, bench.
+# Groups: root (nothing to install: the target must run as root), build (Go, C compiler), mount (FUSE), apps, bench, gocryptfs.
 # Exit 1 with cause and way out when something is missing and cannot be installed.
 set -euo pipefail
 
@@ -17,7 +17,8 @@ needs() {
   apps)
     echo vim=vim git=git sqlite3=sqlite3 rsync=rsync tar=tar tmux=tmux python3=python3 \
       soffice=libreoffice-writer /usr/lib/python3/dist-packages/uno.py=python3-uno ;;
-  bench) echo gocryptfs=gocryptfs fio=fio rsync=rsync python3=python3 tar=tar find=findutils ;;
+  gocryptfs) echo gocryptfs=gocryptfs ;;
+  bench) echo fio=fio rsync=rsync python3=python3 tar=tar find=findutils ;;
   *) die "unknown group $1" ;;
   esac
 }

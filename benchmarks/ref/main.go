@@ -1,0 +1,96 @@
+// Command ref mounts a plain directory with go-fuse's loopback file system: no encryption, no policy, no log. It is the
+// limit that Go and FUSE set, and so a yardstick for `make bench`.
+//
+//	ref [-direct] BACKING MOUNTPOINT
+//
+// The kernel's passthrough is refused: with it reads and writes would not reach the process at all, which no auditing
+// file system can allow. With -direct each open answers FOPEN_DIRECT_IO, so that every read(2) is a request, as it is
+// with matterfs. The process serves until it is unmounted.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+func main() {
+	direct := flag.Bool("direct", false, "answer every open with FOPEN_DIRECT_IO")
+	flag.Parse()
+	if flag.NArg() != 2 {
+		fmt.Fprintln(os.Stderr, "usage: ref [-direct] BACKING MOUNTPOINT")
+		os.Exit(2)
+	}
+	if err := serve(flag.Arg(0), flag.Arg(1), *direct); err != nil {
+		fmt.Fprintln(os.Stderr, "ref:", err)
+		os.Exit(1)
+	}
+}
+
+func serve(backing, mountpoint string, direct bool) error {
+	root, err := newRoot(backing, direct)
+	if err != nil {
+		return err
+	}
+	timeout := time.Second
+	server, err := fs.Mount(mountpoint, root, &fs.Options{
+		AttrTimeout: &timeout, EntryTimeout: &timeout,
+		MountOptions: fuse.MountOptions{
+			FsName: "ref", Name: "ref", AllowOther: true, DirectMount: true, DisableSplice: true, MaxWrite: 1 << 20,
+			DisabledCapabilities: fuse.CAP_PASSTHROUGH,
+			ExtraCapabilities:    fuse.CAP_DIRECT_IO_ALLOW_MMAP,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	server.Wait()
+	return nil
+}
+
+// file is a loopback node whose opens carry an extra flag.
+type file struct {
+	fs.LoopbackNode
+	extra uint32
+}
+
+var (
+	_ fs.NodeOpener  = (*file)(nil)
+	_ fs.NodeCreater = (*file)(nil)
+)
+
+func newRoot(backing string, direct bool) (fs.InodeEmbedder, error) {
+	var st syscall.Stat_t
+	if err := syscall.Stat(backing, &st); err != nil {
+		return nil, &os.PathError{Op: "stat", Path: backing, Err: err}
+	}
+	var extra uint32
+	if direct {
+		extra = fuse.FOPEN_DIRECT_IO
+	}
+	data := &fs.LoopbackRoot{Path: backing, Dev: uint64(st.Dev)}
+	data.NewNode = func(r *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
+		return &file{fs.LoopbackNode{RootData: r}, extra}
+	}
+	node := data.NewNode(data, nil, "", &st)
+	data.RootNode = node
+	return node, nil
+}
+
+// Open adds the flag to the loopback's answer.
+func (f *file) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	h, out, errno := f.LoopbackNode.Open(ctx, flags)
+	return h, out | f.extra, errno
+}
+
+// Create adds the flag to the loopback's answer.
+func (f *file) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
+	inode, h, open, errno := f.LoopbackNode.Create(ctx, name, flags, mode, out)
+	return inode, h, open | f.extra, errno
+}
