@@ -279,6 +279,15 @@ func TestAdoptionStopsAnywhere(t *testing.T) {
 	})
 }
 
+func TestOpenRemovesTheMarkOfInit(t *testing.T) {
+	f := newFirm(t)
+	f.write(t, initName, nil)
+	f.open(t, f.asAdmin())
+	if _, err := os.Stat(f.path(initName)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there: %v", initName, err)
+	}
+}
+
 // The package documentation lists the system calls; these are they.
 func TestDocumentedOrder(t *testing.T) {
 	f := people(t)

@@ -187,22 +187,23 @@ func (d *disk) stage(temp string, data []byte) (err error) {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	if err := d.begin("fsync", temp); err != nil {
-		return err
-	}
-	return f.Sync()
+	return d.sync(f, temp)
 }
 
 // syncDir makes the names in a directory durable.
 func (d *disk) syncDir(dir string) error {
-	if err := d.begin("fsync", dir); err != nil {
-		return err
-	}
 	f, err := d.root.Open(dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(d.sync(f, dir), f.Close())
+}
+
+func (d *disk) sync(f *os.File, name string) error {
+	if err := d.begin("fsync", name); err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
 // save is put and syncDir: when it returns, name holds data for good.

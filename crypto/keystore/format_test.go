@@ -111,3 +111,16 @@ func TestParsersRefuse(t *testing.T) {
 		}
 	}
 }
+
+func TestHeadAsText(t *testing.T) {
+	h := Head{Generation: 7, Hash: [32]byte(fill(32, 0xab))}
+	text := "7:" + strings.Repeat("ab", 32)
+	if got, err := ParseHead(text); err != nil || got != h || h.String() != text {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, bad := range []string{"", "7", ":", "7:ab", "07:" + text[2:], "-" + text, text + " ", strings.ToUpper(text), "18446744073709551616:" + text[2:]} {
+		if _, err := ParseHead(bad); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+}

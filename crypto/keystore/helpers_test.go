@@ -24,6 +24,7 @@ type firm struct {
 	passphrase               []byte
 	first, second            crypto.ID // keys of matters "2026-0001" and "2026-0002"
 	firstSecret, storeSecret crypto.Key
+	running                  *Keystore // where a test keeps one open
 }
 
 const (

@@ -2,11 +2,14 @@ package keystore
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,6 +54,23 @@ type entry struct {
 type Head struct {
 	Generation uint64   // grows by one with each change
 	Hash       [32]byte // SHA-256 of the sealed manifest
+}
+
+// String returns the generation, a colon and the hash as 64 hex digits.
+func (h Head) String() string { return fmt.Sprintf("%d:%x", h.Generation, h.Hash) }
+
+// ParseHead reads what Head.String writes and nothing else.
+func ParseHead(s string) (Head, error) {
+	number, digits, _ := strings.Cut(s, ":")
+	var h Head
+	n, err := strconv.ParseUint(number, 10, 64)
+	if hash, hexErr := hex.DecodeString(digits); err == nil && hexErr == nil && len(hash) == len(h.Hash) {
+		h = Head{Generation: n, Hash: [32]byte(hash)}
+	}
+	if h.String() != s {
+		return Head{}, fmt.Errorf("%q is not a manifest generation and hash", s)
+	}
+	return h, nil
 }
 
 // Stray is a file in matters/ that gives no key.
