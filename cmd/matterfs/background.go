@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"matterfs/crypto/keystore"
 )
 
 // daemonLogName is where the diagnostics of a background daemon go, in state/.
@@ -21,6 +23,9 @@ const daemonLogName = "daemon.log"
 // one is ready or has ended. Until it is ready the child talks to our stderr,
 // so the person sees its very words; its exit code becomes ours.
 func (a *app) spawn(ctx context.Context, s settings) error {
+	if err := keystore.HardenProcess(); err != nil { // a passphrase may be typed here
+		return err
+	}
 	ready, readyChild, err := os.Pipe()
 	if err != nil {
 		return err

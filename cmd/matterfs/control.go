@@ -69,9 +69,13 @@ func (d *daemon) listen(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
-	// Connections stay open until the process ends: their end tells `umount`
-	// that the store is closed and its lock free.
-	d.onClose(func() { d.warn("close control socket", l.Close()) })
+	// Answers that are being given are finished; connections stay open until
+	// the process ends: their end tells `umount` that the store is closed and
+	// its lock free.
+	d.onClose(func() {
+		d.warn("close control socket", l.Close())
+		d.answering.Lock()
+	})
 	go d.accept(l)
 	return os.Chmod(path, 0o666)
 }
@@ -101,24 +105,34 @@ func (d *daemon) converse(c *net.UnixConn) {
 	}
 	lines := bufio.NewScanner(c)
 	lines.Buffer(make([]byte, 0, controlLine), controlLine)
-	for c.SetReadDeadline(time.Now().Add(controlIdle)) == nil && lines.Scan() {
-		r, last := d.answer(who, lines.Bytes())
-		b, err := json.Marshal(r)
-		if err != nil {
-			d.warn("control socket", err)
-			break
-		}
-		if _, err := c.Write(append(b, '\n')); err != nil {
-			break
-		}
+	for c.SetDeadline(time.Now().Add(controlIdle)) == nil && lines.Scan() {
+		last, err := d.reply(c, who, lines.Bytes())
 		if last {
 			return // left open, see listen
+		}
+		if err != nil {
+			break
 		}
 	}
 	c.Close()
 }
 
-// answer carries out one request. last is set when the daemon is ending.
+// reply answers one request before the daemon may end. last is set when it is
+// ending.
+func (d *daemon) reply(c *net.UnixConn, who actor, line []byte) (last bool, err error) {
+	d.answering.RLock()
+	defer d.answering.RUnlock()
+	r, last := d.answer(who, line)
+	b, err := json.Marshal(r)
+	if err != nil {
+		d.warn("control socket", err)
+		return last, err
+	}
+	_, err = c.Write(append(b, '\n'))
+	return last, err
+}
+
+// answer carries out one request.
 func (d *daemon) answer(who actor, line []byte) (r controlReply, last bool) {
 	var q controlRequest
 	if err := json.Unmarshal(line, &q); err != nil {

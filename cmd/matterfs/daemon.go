@@ -46,6 +46,7 @@ type daemon struct {
 	groups  *groups
 	env     *policy.Env
 	srv     *fs.Server
+	mounted chan struct{} // closed when srv is set
 
 	// reloads lets one reload happen at a time; it is taken before mu.
 	reloads sync.Mutex
@@ -55,6 +56,9 @@ type daemon struct {
 	policy    *policy.Policy
 	reloadErr error
 
+	// answering is read-locked while a request of the control socket is served,
+	// and locked for good when the daemon ends.
+	answering sync.RWMutex
 	// staleAt is when the policy in force becomes too old after a failed reload,
 	// Unix time in nanoseconds; 0: never. Every request reads it.
 	staleAt atomic.Int64
@@ -66,7 +70,7 @@ type daemon struct {
 }
 
 func newDaemon(a *app, s settings, mnt string) *daemon {
-	return &daemon{a: a, s: s, mnt: mnt, started: time.Now(), logger: newLogger(a.err), detached: make(chan struct{})}
+	return &daemon{a: a, s: s, mnt: mnt, started: time.Now(), logger: newLogger(a.err), mounted: make(chan struct{}), detached: make(chan struct{})}
 }
 
 // newLogger writes diagnostics: lines for a person at a terminal, JSON else.
@@ -132,7 +136,7 @@ func (d *daemon) lock(context.Context) error {
 
 func (d *daemon) unlock(ctx context.Context) error {
 	if err := keystore.HardenProcess(); err != nil {
-		return fmt.Errorf("forbid core dumps: %w", err)
+		return err
 	}
 	if _, err := keystore.ReadStoreID(d.s.Keys); err != nil {
 		return keysError(d.s.Keys, err)
@@ -188,7 +192,9 @@ func (d *daemon) storeLogger(msg string, kv ...any) {
 // startGroups gives the resolver a moment, so that members by group are not
 // refused right after a start; a slow directory service does not stop a mount.
 func (d *daemon) startGroups(ctx context.Context) error {
-	d.groups = newGroups(d.userNames)
+	// Nothing is told before there is a drive to tell: the goroutine waits for
+	// it, and the timer is far longer than a start.
+	d.groups = newGroups(d.userNames, d.refreshDrive)
 	d.env = &policy.Env{Groups: d.groups.member, Fault: d.fault}
 	first := make(chan struct{})
 	run, stop := context.WithCancel(context.Background())
@@ -196,7 +202,12 @@ func (d *daemon) startGroups(ctx context.Context) error {
 	go func() {
 		d.groups.refresh()
 		close(first)
-		d.groups.run(run)
+		select {
+		case <-d.mounted:
+			d.refreshDrive() // the answer may have come after the first requests
+			d.groups.run(run)
+		case <-run.Done():
+		}
 	}()
 	select {
 	case <-first:
@@ -204,6 +215,15 @@ func (d *daemon) startGroups(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	return nil
+}
+
+// refreshDrive makes the drive decide anew what it has decided.
+func (d *daemon) refreshDrive() {
+	select {
+	case <-d.mounted:
+		d.srv.Refresh()
+	default:
+	}
 }
 
 func (d *daemon) userNames() []string {
@@ -229,6 +249,7 @@ func (d *daemon) mount(context.Context) error {
 		return &fuseError{err}
 	}
 	d.srv = srv
+	close(d.mounted)
 	if err := d.record(self(), audit.Record{Ev: "mount", Res: "ok", Note: d.mnt}); err != nil {
 		return errors.Join(err, srv.Unmount(true))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"os/user"
 	"sync/atomic"
 	"time"
@@ -22,7 +23,9 @@ type groups struct {
 	snapshot atomic.Pointer[groupSnapshot]
 	users    func() []string // whom to look up; called for each snapshot
 	lookup   func(name string) ([]string, error)
+	changed  func() // called when an answer may differ from before; decisions are cached
 	kick     chan struct{}
+	expiry   *time.Timer // calls changed when no new snapshot came in time
 }
 
 // groupSnapshot is immutable once published.
@@ -33,27 +36,37 @@ type groupSnapshot struct {
 
 type membership struct{ group, user string }
 
-func newGroups(users func() []string) *groups {
-	return &groups{users: users, lookup: lookupGroups, kick: make(chan struct{}, 1)}
+func newGroups(users func() []string, changed func()) *groups {
+	g := &groups{users: users, lookup: lookupGroups, changed: changed, kick: make(chan struct{}, 1)}
+	g.expiry = time.AfterFunc(groupsMaxAge, changed)
+	g.expiry.Stop()
+	return g
 }
 
 // member is policy.Env.Groups. It allocates nothing.
 func (g *groups) member(group, user string) bool {
 	s := g.snapshot.Load()
-	return s != nil && time.Since(s.at) < groupsMaxAge && s.member[membership{group, user}]
+	return s.fresh() && s.member[membership{group, user}]
+}
+
+func (s *groupSnapshot) fresh() bool {
+	return s != nil && time.Since(s.at) < groupsMaxAge
 }
 
 // run keeps the snapshot fresh until ctx ends.
 func (g *groups) run(ctx context.Context) {
 	tick := time.NewTicker(groupsEvery)
 	defer tick.Stop()
+	defer g.expiry.Stop()
 	for {
-		g.refresh()
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		case <-g.kick:
+		}
+		if g.refresh() {
+			g.changed()
 		}
 	}
 }
@@ -66,8 +79,9 @@ func (g *groups) soon() {
 	}
 }
 
-// refresh dates the snapshot by its beginning: what it says is no younger.
-func (g *groups) refresh() {
+// refresh takes a snapshot and tells whether it answers differently. It is
+// dated by its beginning: what it says is no younger.
+func (g *groups) refresh() (differs bool) {
 	s := &groupSnapshot{at: time.Now(), member: make(map[membership]bool)}
 	for _, name := range g.users() {
 		names, err := g.lookup(name)
@@ -78,7 +92,9 @@ func (g *groups) refresh() {
 			s.member[membership{group, name}] = true
 		}
 	}
-	g.snapshot.Store(s)
+	old := g.snapshot.Swap(s)
+	g.expiry.Reset(groupsMaxAge - time.Since(s.at))
+	return !old.fresh() || !maps.Equal(old.member, s.member)
 }
 
 // lookupGroups asks the system for the groups of a login name.

@@ -48,7 +48,6 @@ const (
 	msgIdentityLoose
 	msgPassphrase
 	msgUnmounted
-	msgNotMounted
 	msgInitDone
 	msgInitPaths
 	msgInitRecipients
@@ -118,7 +117,6 @@ var messages = map[msg][2]string{
 	msgIdentityLoose:    {"the identity %s can be read by others than its owner", "身份文件 %s 可被其所有者以外的人读取"},
 	msgPassphrase:       {"Passphrase: ", "口令:"},
 	msgUnmounted:        {"%s unmounted", "%s 已卸载"},
-	msgNotMounted:       {"%s is not mounted", "%s 未挂载"},
 	msgInitDone:         {"store %s made", "已建立库 %s"},
 	msgInitPaths:        {"paths:", "路径:"},
 	msgInitRecipients:   {"recipients:", "收件人(公钥):"},

@@ -74,15 +74,29 @@ func topMount(path string) (mountEntry, bool, error) {
 	return mountEntry{}, false, err
 }
 
-// mountPath is the absolute path the kernel lists a mount under. The last
-// element is not looked at: a dead mount answers every call with an error.
+// mountPath is the absolute path the kernel lists a mount under. It can be
+// asked about a dead mount, which answers every call with an error: only a
+// last element that is a link is followed.
 func mountPath(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
+	}
+	for range maxLinks {
+		target, err := os.Readlink(abs)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(abs), target)
+		}
+		abs = target
 	}
 	if abs == "/" {
 		return abs, nil
 	}
 	return filepath.Join(resolve(filepath.Dir(abs)), filepath.Base(abs)), nil
 }
+
+// maxLinks is how many links in a row are followed, as the kernel does.
+const maxLinks = 40

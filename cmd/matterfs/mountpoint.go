@@ -22,7 +22,6 @@ func (a *app) prepareMountpoint(path string) (string, error) {
 	if err := a.clearDead(abs); err != nil {
 		return "", err
 	}
-	abs = resolve(abs)
 	m, ok, err := topMount(abs)
 	if err != nil {
 		return "", err
@@ -33,10 +32,11 @@ func (a *app) prepareMountpoint(path string) (string, error) {
 	return abs, emptyDir(abs)
 }
 
-// clearDead takes away a mount that a crashed daemon left.
+// clearDead takes away a mount that a crashed daemon of ours left.
 func (a *app) clearDead(path string) error {
-	if !fs.IsDead(path) {
-		return nil
+	m, ok, err := topMount(path)
+	if err != nil || !ok || m.fstype != fsType || !fs.IsDead(path) {
+		return err
 	}
 	if err := fs.Unmount(path, true); err != nil {
 		return fmt.Errorf("clear dead mount: %w", err)

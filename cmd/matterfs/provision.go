@@ -30,7 +30,11 @@ func (d *daemon) checkAndProvision(context.Context) error {
 		return err
 	}
 	d.keepPolicy()
-	return d.provision(d.policy)
+	if err := d.provision(d.policy); err != nil {
+		return err
+	}
+	d.sealLevels(d.policy)
+	return nil
 }
 
 // checkVanished refuses a policy that forgot a matter with data: without a

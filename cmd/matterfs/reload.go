@@ -93,7 +93,11 @@ func (d *daemon) adopt(next *policy.Policy) error {
 	if err := d.checkVanished(next); err != nil {
 		return err
 	}
-	return d.provision(next)
+	if err := d.provision(next); err != nil {
+		return err
+	}
+	d.sealLevels(next)
+	return nil
 }
 
 // setPolicy swaps the policy when err is nil, and remembers err for status.
@@ -110,6 +114,7 @@ func (d *daemon) setPolicy(next *policy.Policy, err error) {
 		d.srv.SetPolicy(next)
 	} else if after := d.policy.StaleAfter(); after > 0 && !failedBefore {
 		d.staleAt.Store(time.Now().Add(after).UnixNano())
+		time.AfterFunc(after, d.refreshDrive)
 	}
 }
 

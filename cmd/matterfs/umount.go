@@ -42,16 +42,11 @@ func runUmount(a *app, path string) error {
 
 // findMount refuses what is not ours: umount as root must not take /home away.
 func findMount(path string) (mountEntry, error) {
-	for _, p := range []string{path, resolve(path)} {
-		m, ok, err := topMount(p)
-		if err != nil {
-			return m, err
-		}
-		if ok && m.fstype == fsType {
-			return m, nil
-		}
+	m, ok, err := topMount(path)
+	if err == nil && (!ok || m.fstype != fsType) {
+		err = &notMountError{path}
 	}
-	return mountEntry{}, &notMountError{path}
+	return m, err
 }
 
 // askUmount lets the daemon do it, which also says who asked in the log.

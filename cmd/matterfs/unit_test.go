@@ -227,12 +227,14 @@ func TestNotify(t *testing.T) {
 func TestGroups(t *testing.T) {
 	now := map[string][]string{"li.na": {"lit-team"}}
 	var failing error
-	g := newGroups(func() []string { return []string{"li.na", "zhang.wei"} })
+	g := newGroups(func() []string { return []string{"li.na", "zhang.wei"} }, func() {})
 	g.lookup = func(name string) ([]string, error) { return now[name], failing }
 	if g.member("lit-team", "li.na") {
 		t.Error("member before the first answer")
 	}
-	g.refresh()
+	if !g.refresh() || g.refresh() {
+		t.Error("the first answer differs, the same one again does not")
+	}
 	if !g.member("lit-team", "li.na") || g.member("lit-team", "zhang.wei") || g.member("other", "li.na") {
 		t.Error("snapshot is not what the system said")
 	}
@@ -240,7 +242,9 @@ func TestGroups(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 	failing = errors.New("no answer")
-	g.refresh()
+	if !g.refresh() {
+		t.Error("a member less is no difference")
+	}
 	if g.member("lit-team", "li.na") {
 		t.Error("member although the system did not answer")
 	}
@@ -251,6 +255,9 @@ func TestGroups(t *testing.T) {
 	g.snapshot.Store(&old)
 	if g.member("lit-team", "li.na") {
 		t.Error("member by an answer that is too old")
+	}
+	if !g.refresh() {
+		t.Error("the same answer after one that had run out is a difference")
 	}
 }
 
