@@ -14,7 +14,7 @@ import (
 )
 
 func TestSizesSurviveReopen(t *testing.T) {
-	b := newBench(t)
+	b := newBench(t, rawDisk)
 	sizes := []int{0, 1, 15, 4095, 4096, 4097, 8192, 100_000, 1 << 20, 1<<20 + 1, 3<<20 + 77}
 	content := map[int][]byte{}
 	for _, n := range sizes {

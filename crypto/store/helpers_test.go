@@ -55,7 +55,6 @@ type bench struct {
 	opts Options
 	wrap func(Disk) Disk
 	root *Object // of matter "m1"
-	logs []string
 }
 
 var staff = NewAttr{UID: 10021, GID: 100, Mode: 0o640}
@@ -63,6 +62,7 @@ var staff = NewAttr{UID: 10021, GID: 100, Mode: 0o640}
 func newBench(t *testing.T, change ...func(*bench)) *bench {
 	t.Helper()
 	b := &bench{t: t, path: t.TempDir(), id: crypto.NewID(), key: crypto.NewKey(), keys: ring{}}
+	withFaults(&faults{quiet: true})(b)
 	for _, c := range change {
 		c(b)
 	}

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"testing"
+)
+
+func openBig(t *testing.T) *Handle {
+	b := newBench(t, rawDisk)
+	b.write("f", random(4<<20))
+	h, err := b.at("f").Open(true)
+	must(t, err)
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+// A request costs no allocation per block. The pools may be emptied by the
+// collector in between, so averages are taken and a little is allowed.
+func TestAllocations(t *testing.T) {
+	h := openBig(t)
+	small, large := make([]byte, 4096), make([]byte, 1<<20)
+	for _, r := range []struct {
+		name string
+		max  float64
+		op   func() (int, error)
+	}{
+		{"read 4 KiB", 0.5, func() (int, error) { return h.ReadAt(small, 8192) }},
+		{"read 4 KiB across blocks", 0.5, func() (int, error) { return h.ReadAt(small, 5000) }},
+		{"read 1 MiB", 2, func() (int, error) { return h.ReadAt(large, 1<<20) }},
+		{"write 4 KiB", 1, func() (int, error) { return h.WriteAt(small, 8192) }},
+		{"write 4 KiB across blocks", 1, func() (int, error) { return h.WriteAt(small, 5000) }},
+		{"write 1 MiB", 4, func() (int, error) { return h.WriteAt(large, 1<<20) }},
+	} {
+		got := testing.AllocsPerRun(200, func() {
+			if n, err := r.op(); n == 0 || err != nil {
+				t.Fatal(n, err)
+			}
+		})
+		if got > r.max {
+			t.Errorf("%s: %.2f allocations, want at most %v", r.name, got, r.max)
+		}
+	}
+}
+
+// Contiguous blocks go to the disk in one call.
+func TestOneCallPerRequest(t *testing.T) {
+	f := &faults{}
+	b := newBench(t, withFaults(f))
+	b.write("f", nil)
+	h, err := b.at("f").Open(true)
+	must(t, err)
+	defer h.Close()
+	_, err = h.WriteAt([]byte("x"), 0)
+	must(t, err)
+	f.set(nil)
+	_, err = h.WriteAt(make([]byte, 1<<20), 0)
+	must(t, err)
+	_, err = h.WriteAt(make([]byte, 1<<20), 100)
+	must(t, err)
+	if n := f.count("write"); n > 3 {
+		t.Errorf("%d writes for two requests of 1 MiB, one of them unaligned", n)
+	}
+}

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// calls runs f and returns what it asked the disk, in order.
+func (f *faults) calls(run func()) []string {
+	f.set(nil)
+	run()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.ops)
+}
+
+func TestSyncOrder(t *testing.T) {
+	f := &faults{}
+	b := newBench(t, withFaults(f))
+	b.mkdir("d")
+	d := b.at("d")
+	_, h, _, err := d.Create("f", staff, true)
+	must(t, err)
+	got := f.calls(func() {
+		_, err := h.WriteAt([]byte("abc"), 0)
+		must(t, err)
+		must(t, h.Sync())
+	})
+	// dirty mark, block; block synced; slot, time; slot synced; folder of the
+	// file; .mfs.dir of the folder, itself; its parent
+	want := "write write sync write times sync syncdir sync syncdir syncdir"
+	if s := strings.Join(got, " "); s != want {
+		t.Errorf("first sync: %s\nwant %s", s, want)
+	}
+	got = f.calls(func() {
+		_, err := h.WriteAt([]byte("abc"), 0)
+		must(t, err)
+		must(t, h.Sync())
+	})
+	if s := strings.Join(got, " "); s != "write sync write times sync" {
+		t.Errorf("second sync: %s", s)
+	}
+	if s := strings.Join(f.calls(func() { must(t, h.Sync()) }), " "); s != "sync" {
+		t.Errorf("sync of nothing: %s", s)
+	}
+	must(t, h.Close())
+}
+
+// Of a file that was there before, the mark is durable before its blocks
+// change, and the blocks before the slot that counts on them.
+func TestOldFilesAreOrdered(t *testing.T) {
+	f := &faults{}
+	b := newBench(t, withFaults(f))
+	b.write("f", random(10_000))
+	later(b)
+	b.reopen()
+	_, h, _, err := b.root.Create("f", staff, false)
+	must(t, err)
+	for _, r := range []struct {
+		run  func() error
+		want string
+	}{
+		{func() error { _, err := h.WriteAt([]byte("abc"), 0); return err }, "write sync write"},
+		{func() error { _, err := h.WriteAt([]byte("abc"), 0); return err }, "write"},
+		{func() error { return h.Truncate(5000) }, "sync write sync write truncate"},
+		{h.Close, "sync write times"},
+	} {
+		if s := strings.Join(f.calls(func() { must(t, r.run()) }), " "); s != r.want {
+			t.Errorf("calls: %s\nwant   %s", s, r.want)
+		}
+	}
+}
+
+func TestNewFilesAreQuick(t *testing.T) {
+	f := &faults{}
+	b := newBench(t, withFaults(f))
+	got := f.calls(func() { b.write("f", random(10_000)) })
+	if slices.Contains(got, "sync") || len(got) > 9 {
+		t.Errorf("a new file costs %q", got)
+	}
+	got = f.calls(func() { b.wantContent("f", must1(b.read("f"))) })
+	if len(got) != 0 {
+		t.Errorf("reading changes the disk: %q", got)
+	}
+}
+
+func must1[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func TestManyUnsyncedEntriesAreSyncedAtOnce(t *testing.T) {
+	f := &faults{}
+	b := newBench(t, withFaults(f))
+	b.write("f", nil)
+	id := b.at("f").ID()
+	for i := range uint64(maxFresh) {
+		b.markFresh([16]byte{1, byte(i), byte(i >> 8), byte(i >> 16)}, true)
+	}
+	if f.count("syncall") != 1 || b.neverSynced(id) {
+		t.Errorf("%d syncs of the disk, %d entries remembered", f.count("syncall"), len(b.fresh))
+	}
+	f.set(func(op string, _ int64, size int) (int, error) { return size, syscall.EIO })
+	for i := range uint64(maxFresh + 5) {
+		b.markFresh([16]byte{2, byte(i), byte(i >> 8), byte(i >> 16)}, true)
+	}
+	f.set(nil)
+	if !b.neverSynced([16]byte{2}) {
+		t.Error("forgot entries although the sync failed")
+	}
+}
+
+// A failed sync is told, and not forgotten.
+func TestFailedSync(t *testing.T) {
+	f := &faults{}
+	b := newBench(t, withFaults(f))
+	o, h, _, err := b.root.Create("f", staff, true)
+	must(t, err)
+	defer h.Close()
+	_, err = h.WriteAt([]byte("abc"), 0)
+	must(t, err)
+	for _, bad := range []string{"sync", "write", "syncdir"} {
+		f.set(func(op string, _ int64, size int) (int, error) {
+			if op == bad {
+				return 0, syscall.EIO
+			}
+			return size, nil
+		})
+		if err := h.Sync(); !errors.Is(err, syscall.EIO) {
+			t.Errorf("%s failed: %v", bad, err)
+		}
+	}
+	f.set(nil)
+	must(t, h.Sync())
+	if b.neverSynced(o.ID()) {
+		t.Error("not synced")
+	}
+}
