@@ -51,10 +51,12 @@ func (f *osLive) own(group int) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return f.err("open", errors.New("not a regular file"))
 	}
-	if err := unix.Fchmod(f.fd, 0o640); err != nil {
-		return f.err("chmod", err)
+	if st.Mode&0o7777 != 0o640 {
+		if err := unix.Fchmod(f.fd, 0o640); err != nil {
+			return f.err("chmod", err)
+		}
 	}
-	if group > 0 {
+	if group > 0 && st.Gid != uint32(group) {
 		if err := unix.Fchown(f.fd, -1, group); err != nil {
 			return f.err("chown", err)
 		}

@@ -239,7 +239,7 @@ func number(val []byte) (n uint64, ok bool) {
 
 // digest reads 64 lower-case hex digits in quotes.
 func digest(val []byte) (d [32]byte, ok bool) {
-	if len(val) != 66 || val[0] != '"' {
+	if len(val) != 66 || val[0] != '"' || val[65] != '"' {
 		return d, false
 	}
 	for _, c := range val[1:65] {
