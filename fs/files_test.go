@@ -159,11 +159,30 @@ func TestCopyFileRange(t *testing.T) {
 }
 
 // A policy that takes someone out acts on descriptors that are open, on names that are
-// cached, and on mapped pages.
+// cached, and on mapped pages; with FUSE_NOTIFY_INC_EPOCH, and name by name on kernels that
+// do not know it.
 func TestPolicySwap(t *testing.T) {
-	d := mountFirm(t)
+	t.Run("epoch", func(t *testing.T) {
+		d := mountFirm(t)
+		if err := incEpoch(d.srv.notifyFD); err != nil {
+			t.Fatalf("this kernel does not take FUSE_NOTIFY_INC_EPOCH (6.16 or newer does): %v", err)
+		}
+		swapPolicy(t, d)
+	})
+	t.Run("entries", func(t *testing.T) {
+		d := mountFirm(t)
+		d.srv.withoutEpoch = true
+		swapPolicy(t, d)
+	})
+}
+
+func swapPolicy(t *testing.T, d *drive) {
 	lead, member := as.Start(t, zhang), as.Start(t, lina)
 	lead.Writes(d.in("合同.txt"), "甲方:某某公司")
+	lead.Does(lead.Mkdir(d.in("证据")))
+	lead.Writes(d.in("证据/附件"), "一")
+	lead.Does(lead.Chdir(d.in("证据")))
+	defer lead.Chdir("/")
 	f := member.Opens(d.in("合同.txt"), os.O_RDWR, 0)
 	if _, err := f.ReadAt(0, 4); err != nil {
 		t.Fatal(err)
@@ -188,6 +207,10 @@ func TestPolicySwap(t *testing.T) {
 	}
 	member.Lists(d.mnt)
 	member.IsDenied(d.in("合同.txt"), syscall.ENOENT)
+	if w, err := lead.Getcwd(); err != nil || w != d.in("证据") {
+		t.Errorf("another member's working directory is %q, %v after the swap", w, err)
+	}
+	lead.Reads("附件", "一")
 	lead.Reads(d.in("合同.txt"), "甲方:某某公司")
 
 	d.srv.SetPolicy(parse(t, firm()))

@@ -11,18 +11,34 @@ import (
 	"matterfs/crypto/store"
 )
 
-// notifyIncEpoch is FUSE_NOTIFY_INC_EPOCH on the wire (fuse.h of kernel 6.16): every cached
-// name becomes void at once.
-const notifyIncEpoch = 8
+// Codes of notifications on the wire (fuse.h) that go-fuse does not send, or not this way.
+const (
+	notifyInvalEntry = 3
+	notifyIncEpoch   = 8 // kernel 6.16: every cached name becomes void at once
+	expireOnly       = 1 // look the name up again, but keep what hangs on it: a cwd, a mount
+)
+
+// notify sends a message that answers no request: fuse_out_header (length, code in the place
+// of the error, unique 0) and a body.
+func notify(fd int, code uint32, body []byte) error {
+	msg := make([]byte, 16, 16+len(body))
+	binary.NativeEndian.PutUint32(msg[0:], uint32(16+len(body)))
+	binary.NativeEndian.PutUint32(msg[4:], code)
+	_, err := unix.Write(fd, append(msg, body...))
+	return err
+}
 
 // incEpoch voids all names in the kernel's cache. It is one write and safe from any
 // goroutine. An older kernel answers EINVAL.
-func incEpoch(fd int) error {
-	var msg [16]byte // fuse_out_header: length, error (here the code), unique (0)
-	binary.NativeEndian.PutUint32(msg[0:], uint32(len(msg)))
-	binary.NativeEndian.PutUint32(msg[4:], notifyIncEpoch)
-	_, err := unix.Write(fd, msg[:])
-	return err
+func incEpoch(fd int) error { return notify(fd, notifyIncEpoch, nil) }
+
+// expireEntry makes the kernel look one name up again. It may wait for a handler that works
+// in the same directory. The kernel answers ENOENT when it does not cache the name.
+func expireEntry(fd int, dir uint64, name string) error {
+	body := binary.NativeEndian.AppendUint64(nil, dir)
+	body = binary.NativeEndian.AppendUint32(body, uint32(len(name)))
+	body = binary.NativeEndian.AppendUint32(body, expireOnly)
+	return notify(fd, notifyInvalEntry, append(append(body, name...), 0))
 }
 
 // invalidators is how many goroutines send invalidations. The kernel may hold one up behind
@@ -51,12 +67,14 @@ func (s *Server) invalidate(ids []uint64) {
 // voidNames voids every cached name: with one message where the kernel knows it, else name
 // by name.
 func (s *Server) voidNames() {
-	if err := incEpoch(s.notifyFD); err == nil {
+	if !s.withoutEpoch && incEpoch(s.notifyFD) == nil {
 		return
 	}
 	for _, n := range s.fs.nodes.snapshot() {
 		if dir, name, ok := s.entryOf(n.obj); ok {
-			s.fuse.EntryNotify(dir, name)
+			if err := expireEntry(s.notifyFD, dir, name); err != nil && err != unix.ENOENT {
+				s.fs.log.Warn().Err(err).Msg("a cached name could not be voided")
+			}
 		}
 	}
 }

@@ -194,6 +194,9 @@ func (f *fileSystem) closeHandle(r *request, h *handle) {
 	if u, ok := r.st.policy.UserByUID(h.uid); ok {
 		r.dec.User = u.Name
 	}
+	if m, ok := r.st.policy.Matter(r.on.matter); ok {
+		r.dec.Client, r.dec.Level = m.Client, r.st.policy.EffectiveLevel(m.ID, r.on.path, r.on.sealed)
+	}
 	rec := r.record("ok")
 	rec.UID, rec.H = h.uid, h.id
 	rec.Flags = h.totals()

@@ -57,6 +57,8 @@ type Server struct {
 	fuse     *fuse.Server
 	notifyFD int // a duplicate of the /dev/fuse descriptor, for messages go-fuse does not know
 
+	withoutEpoch bool // set by tests: behave as on a kernel that does not know INC_EPOCH
+
 	swap sync.Mutex // one change of policy at a time
 	stop chan struct{}
 	work sync.WaitGroup
