@@ -160,7 +160,7 @@ keep() {
   cat <<EOF
     cd $mnt; setpriv --reuid 10021 --regid 10021 --clear-groups ls        # 张伟; 10022 李娜, 10031 陈洁, 10023 王强
     $matterfs status $firm
-    $matterfs policy explain $firm --as chen.jie read 2026-0142
+    $matterfs policy explain --as chen.jie read 2026-0142 $firm
     $matterfs audit tail -f $firm
     $matterfs umount $mnt && rm -rf $work                                  # when you are done / 结束
 EOF
