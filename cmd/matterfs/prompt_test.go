@@ -96,10 +96,45 @@ func (f *firm) start(on terminal, args ...string) (*exec.Cmd, *strings.Builder) 
 	return cmd, &errs
 }
 
-// TestPromptInBackground: the passphrase is asked for while there is a
-// terminal, and reaches the daemon neither by arguments nor environment.
-func TestPromptInBackground(t *testing.T) {
+// TestPrompt asks a person at a terminal. The cases share one store: making
+// and opening one by passphrase is slow on purpose.
+func TestPrompt(t *testing.T) {
 	f := passphraseFirm(t)
+	t.Run("interrupted", f.promptInterrupted)
+	t.Run("wrong", f.promptWrong)
+	t.Run("background", f.promptBackground)
+}
+
+// promptInterrupted: ^C ends with 130 and gives the terminal its echo back.
+func (f *firm) promptInterrupted(t *testing.T) {
+	on := openTerminal(t)
+	cmd, errs := f.start(on, "mount", f.s.Dir, f.mnt)
+	on.awaitPrompt(t)
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !on.echoes(t) {
+		t.Errorf("exit code %d, echo %v: %s", code, on.echoes(t), errs)
+	}
+}
+
+func (f *firm) promptWrong(t *testing.T) {
+	on := openTerminal(t)
+	cmd, errs := f.start(on, "mount", f.s.Dir, f.mnt)
+	on.awaitPrompt(t)
+	if _, err := on.person.WriteString("falsch\n"); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitKey || !strings.Contains(errs.String(), "opened with terminal: wrong passphrase") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+}
+
+// promptBackground: the passphrase is asked for while there is a terminal, and
+// reaches the daemon neither by arguments nor environment.
+func (f *firm) promptBackground(t *testing.T) {
 	on := openTerminal(t)
 	cmd, errs := f.start(on, "mount", f.s.Dir, f.mnt, "--background")
 	on.awaitPrompt(t)
@@ -120,33 +155,4 @@ func TestPromptInBackground(t *testing.T) {
 		}
 	}
 	f.umount()
-}
-
-func TestPromptWrongPassphrase(t *testing.T) {
-	f := passphraseFirm(t)
-	on := openTerminal(t)
-	cmd, errs := f.start(on, "mount", f.s.Dir, f.mnt)
-	on.awaitPrompt(t)
-	if _, err := on.person.WriteString("falsch\n"); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != exitKey || !strings.Contains(errs.String(), "opened with terminal: wrong passphrase") {
-		t.Errorf("exit code %d: %s", code, errs)
-	}
-}
-
-// TestPromptInterrupted: ^C ends with 130 and gives the terminal its echo back.
-func TestPromptInterrupted(t *testing.T) {
-	f := passphraseFirm(t)
-	on := openTerminal(t)
-	cmd, errs := f.start(on, "mount", f.s.Dir, f.mnt)
-	on.awaitPrompt(t)
-	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !on.echoes(t) {
-		t.Errorf("exit code %d, echo %v: %s", code, on.echoes(t), errs)
-	}
 }
