@@ -41,8 +41,9 @@ const (
 // content is the state of a live file or symlink: its keys, its last written
 // slot, and what changed since.
 type content struct {
-	o    *Object
-	keys *crypto.FileKeys
+	o      *Object
+	prefix crypto.Prefix
+	keys   *crypto.FileKeys // while the backing node is open; see fdCache
 
 	// syncMu is held by sync, changes of size and last close from end to end,
 	// so that none of them writes a slot that the other has outdated.
@@ -68,8 +69,8 @@ type content struct {
 	f       File // that node
 }
 
-func newContent(o *Object, keys *crypto.FileKeys, s crypto.Slot, at int) *content {
-	return &content{o: o, keys: keys, disk: s, at: at, size: s.Size, valid: s.Valid,
+func newContent(o *Object, p crypto.Prefix, keys *crypto.FileKeys, s crypto.Slot, at int) *content {
+	return &content{o: o, prefix: p, keys: keys, disk: s, at: at, size: s.Size, valid: s.Valid,
 		seq: s.SeqBase, synced: s.SeqBase, writes: s.BlockWrites, refreshed: s.BlockWrites,
 		cutIndex: s.TruncIndex, cutSeq: s.TruncSeq, torn: s.Flags&flagTorn != 0}
 }

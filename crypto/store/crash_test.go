@@ -11,116 +11,6 @@ import (
 	"matterfs/crypto"
 )
 
-// scenario is one operation that is killed at each of its steps. before and
-// after are the trees that may be found then; a tree is path -> content, a
-// directory's content is "/".
-type scenario struct {
-	name   string
-	before map[string]string
-	run    func(b *bench) error
-	after  []map[string]string // any of them, besides before
-}
-
-var (
-	bigOld  = strings.Repeat("old content 0123", 1000) // 16000 bytes, 4 blocks, the last one partial
-	bigNew  = strings.Repeat("NEW CONTENT abcd", 1000)
-	longOne = strings.Repeat("长", 85)
-)
-
-func kinds() []scenario {
-	in := func(dir string, f func(d *Object) error) func(b *bench) error {
-		return func(b *bench) error {
-			d, err := b.find(dir)
-			if err != nil {
-				return err
-			}
-			defer d.Release()
-			return f(d)
-		}
-	}
-	rename := func(from, to string) func(b *bench) error {
-		return func(b *bench) error {
-			fd, fn := split(from)
-			td, tn := split(to)
-			return in(fd, func(d *Object) error {
-				return in(td, func(e *Object) error { return d.Rename(fn, e, tn, false) })(b)
-			})(b)
-		}
-	}
-	tree := func(kv ...string) map[string]string {
-		m := map[string]string{}
-		for i := 0; i < len(kv); i += 2 {
-			m[kv[i]] = kv[i+1]
-		}
-		return m
-	}
-	oneOf := func(m ...map[string]string) []map[string]string { return m }
-	edit := func(f func(h *Handle) error) func(b *bench) error {
-		return in("", func(d *Object) error {
-			o, h, _, err := d.Create("f", staff, false)
-			if err != nil {
-				return err
-			}
-			defer o.Release()
-			return errors.Join(f(h), h.Close())
-		})
-	}
-	cut := func(n uint64) func(h *Handle) error { return func(h *Handle) error { return h.Truncate(n) } }
-	return []scenario{
-		{"create", tree(), edit(func(h *Handle) error { return nil }), oneOf(tree("f", ""))},
-		{"create long", tree(), in("", func(d *Object) error {
-			_, h, _, err := d.Create(longOne, staff, true)
-			if err != nil {
-				return err
-			}
-			return h.Close()
-		}), oneOf(tree(longOne, ""))},
-		{"first write", tree("f", ""), edit(func(h *Handle) error {
-			_, err := h.WriteAt([]byte(bigNew), 0)
-			return err
-		}), oneOf(tree("f", bigNew))},
-		{"append", tree("f", bigOld), edit(func(h *Handle) error {
-			_, _, err := h.Append([]byte(bigNew))
-			return err
-		}), oneOf(tree("f", bigOld+bigNew))},
-		{"synced append", tree("f", bigOld), edit(func(h *Handle) error {
-			_, _, err := h.Append([]byte(bigNew))
-			return errors.Join(err, h.Sync())
-		}), oneOf(tree("f", bigOld+bigNew))},
-		{"grow", tree("f", bigOld), edit(cut(20000)), oneOf(tree("f", bigOld+strings.Repeat("\x00", 4000)))},
-		{"shrink inside a block", tree("f", bigOld), edit(cut(5000)), oneOf(tree("f", bigOld[:5000]))},
-		{"shrink to a block", tree("f", bigOld), edit(cut(8192)), oneOf(tree("f", bigOld[:8192]))},
-		{"empty", tree("f", bigOld), edit(cut(0)), oneOf(tree("f", ""))},
-		{"mkdir", tree(), in("", func(d *Object) error { _, err := d.Mkdir("d", staff); return err }), oneOf(tree("d", "/"))},
-		{"mkdir long", tree(), in("", func(d *Object) error { _, err := d.Mkdir(longOne, staff); return err }),
-			oneOf(tree(longOne, "/"))},
-		{"symlink", tree(), in("", func(d *Object) error { _, err := d.Symlink("l", "target", staff); return err }),
-			oneOf(tree("l", "->target"))},
-		{"unlink", tree("f", bigOld), in("", func(d *Object) error { return d.Unlink("f") }), oneOf(tree())},
-		{"unlink long", tree(longOne, "x"), in("", func(d *Object) error { return d.Unlink(longOne) }), oneOf(tree())},
-		{"rmdir", tree("d", "/"), in("", func(d *Object) error { return d.Rmdir("d") }), oneOf(tree())},
-		{"rename", tree("f", bigOld), rename("f", "g"), oneOf(tree("g", bigOld))},
-		{"rename to long", tree("f", "x"), rename("f", longOne), oneOf(tree(longOne, "x"))},
-		{"rename over", tree("f", "new", "g", bigOld), rename("f", "g"), oneOf(tree("g", "new"))},
-		{"move file", tree("f", bigOld, "d", "/"), rename("f", "d/g"), oneOf(tree("d", "/", "d/g", bigOld))},
-		{"move file over", tree("f", "new", "d", "/", "d/g", "old"), rename("f", "d/g"), oneOf(tree("d", "/", "d/g", "new"))},
-		{"rename folder", tree("d", "/", "d/f", "x"), rename("d", "e"), oneOf(tree("e", "/", "e/f", "x"))},
-		{"move folder", tree("d", "/", "d/f", "x", "e", "/"), rename("d", "e/d"), oneOf(tree("e", "/", "e/d", "/", "e/d/f", "x"))},
-		{"folder over folder", tree("d", "/", "d/f", "x", "e", "/"), rename("d", "e"),
-			oneOf(tree("e", "/", "e/f", "x"), tree("d", "/", "d/f", "x"))},
-		{"chmod", tree("f", bigOld, "d", "/"), in("", func(d *Object) error {
-			m := uint32(0o600)
-			f, err := d.Lookup("f")
-			if err != nil {
-				return err
-			}
-			_, err = f.SetAttr(SetAttr{Mode: &m})
-			_, err2 := d.SetAttr(SetAttr{Mode: &m})
-			return errors.Join(err, err2)
-		}), nil},
-	}
-}
-
 func (b *bench) plant(tree map[string]string) {
 	for _, p := range sorted(tree) {
 		if tree[p] == "/" {
@@ -178,7 +68,7 @@ func sameTree(a, b map[string]string) bool {
 // goes on working. With old files every write that has to be durable in between
 // is there too.
 func TestKillAtEveryStep(t *testing.T) {
-	for _, s := range kinds() {
+	for _, s := range scenarios() {
 		for _, old := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/old=%v", s.name, old), func(t *testing.T) { s.killAll(t, old) })
 		}
@@ -220,7 +110,7 @@ func (s scenario) killAll(t *testing.T, old bool) {
 // TestTornWrites kills in the middle of each write: the kernel stops at a page.
 // Nothing but the block that was being overwritten may be lost.
 func TestTornWrites(t *testing.T) {
-	for _, s := range kinds() {
+	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			for k := 0; ; k++ {
 				f := &faults{}
@@ -340,10 +230,11 @@ func TestLongSessionsRefreshTheSlot(t *testing.T) {
 func TestAttackDirtyFile(t *testing.T) {
 	b := newBench(t)
 	b.write("f", []byte(bigOld))
+	path := b.backing("f")
+	before := readFile(t, path)
 	_, h, _, err := b.root.Create("f", staff, false)
 	must(t, err)
 	must(t, h.Truncate(8192))
-	path := b.backing("f")
 	whole := readFile(t, path)
 	for name, attacked := range map[string][]byte{
 		"cut":             whole[:blockOffset(1)],
@@ -357,7 +248,59 @@ func TestAttackDirtyFile(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	for _, tail := range [][]byte{before[blockOffset(2):], before[blockOffset(0):blockOffset(1)], random(500)} {
+		writeFile(t, path, append(bytes.Clone(whole), tail...))
+		b.crash()
+		b.wantContent("f", []byte(bigOld[:8192]))
+	}
 	writeFile(t, path, whole)
 	b.crash()
 	b.wantContent("f", []byte(bigOld[:8192]))
+}
+
+// Recovery itself may be killed, and then starts anew.
+func TestKillInRecovery(t *testing.T) {
+	for _, s := range contentScenarios() {
+		if s.before["f"] == "" || len(s.after) == 0 {
+			continue
+		}
+		for first := 0; first < 8; first++ {
+			for second := 0; second < 6; second++ {
+				f := &faults{}
+				b := newBench(t, withFaults(f))
+				b.plant(s.before)
+				f.killAt(first, false)
+				s.run(b)
+				f.set(nil)
+				b.open()
+				b.findRoot()
+				f.killAt(second, false)
+				b.read("f")
+				f.set(nil)
+				b.crash()
+				got, err := b.tree()
+				if err != nil || !sameTree(got, s.before) && !sameTree(got, s.after[0]) {
+					t.Fatalf("%s killed after %d calls, recovery after %d: %v", s.name, first, second, err)
+				}
+				b.Store.Close()
+			}
+		}
+	}
+}
+
+// The keys of objects that nobody uses are not kept.
+func TestKeysGoWithDescriptors(t *testing.T) {
+	b := newBench(t)
+	b.write("f", []byte("abc"))
+	o := b.at("f")
+	if o.file.keys == nil {
+		t.Error("no keys although the node is open")
+	}
+	b.dropDescriptors()
+	if o.file.keys != nil || b.root.dir.keys != nil {
+		t.Error("keys outlive the descriptor")
+	}
+	must(t, o.SetXattr("user.a", []byte("1"), 0))
+	must(t, b.root.SetXattr("user.a", []byte("1"), 0))
+	b.wantContent("f", []byte("abc"))
 }

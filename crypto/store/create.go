@@ -159,7 +159,7 @@ func (d *Object) newFile(name string, kind crypto.Kind, a NewAttr, data []byte) 
 		return nil, err
 	}
 	o := &Object{s: d.s, m: d.m, id: slot.Object, kind: kind, dev: st.Dev, ino: st.Ino}
-	o.file = newContent(o, keys, slot, 1)
+	o.file = newContent(o, p, keys, slot, 1)
 	d.adopt(o, name, f)
 	return o, nil
 }

@@ -6,13 +6,13 @@ import (
 	"syscall"
 )
 
-// fdCache holds the open backing nodes of live objects and closes the ones used
-// longest ago when there are more than limit. A pinned node stays open: while a
+// fdCache holds the open backing nodes of live objects, and the derived keys
+// with them, and closes the ones used longest ago when there are more than limit. A pinned node stays open: while a
 // call uses it, while a handle is open, while a rename or unlink is under way
 // (so that nobody looks for a name that is just changing), and for good once
 // the object has no name any more.
 type fdCache struct {
-	mu    sync.Mutex // a leaf lock; guards all fields and every Object.fd
+	mu    sync.Mutex // a leaf lock; guards all fields, every Object.fd and its keys
 	limit int
 	open  int
 	idle  fdEntry // ring of unpinned entries, idle.next the latest used
@@ -105,6 +105,7 @@ func (c *fdCache) evict(want int) (old []Node) {
 		e := c.idle.prev
 		e.unlink()
 		e.owner.fd = nil
+		e.owner.dropKeys()
 		c.open--
 		old = append(old, e.node)
 	}
@@ -186,11 +187,33 @@ func (o *Object) reopen() (Node, error) {
 	if err == nil && (st.Dev != o.dev || st.Ino != o.ino) {
 		err = o.corrupt(nil, "another backing file has taken its place")
 	}
+	if err == nil {
+		err = o.deriveKeys()
+	}
 	if err != nil {
 		node.Close()
 		return nil, err
 	}
 	return node, nil
+}
+
+// deriveKeys brings back what dropKeys let go. A thousand keys of files in use
+// cost little, those of a million files that the kernel merely remembers do not.
+func (o *Object) deriveKeys() (err error) {
+	if o.dir != nil {
+		o.dir.keys, err = o.dir.prefix.Keys(o.m.content)
+	} else {
+		o.file.keys, err = o.file.prefix.Keys(o.m.content)
+	}
+	return err
+}
+
+func (o *Object) dropKeys() {
+	if o.dir != nil {
+		o.dir.keys = nil
+	} else {
+		o.file.keys = nil
+	}
 }
 
 // isGone reports errors that say: that name no longer leads to what we left.

@@ -17,8 +17,8 @@ type folder struct {
 
 	metaMu sync.Mutex // held while .mfs.dir is replaced
 	meta   atomic.Pointer[crypto.DirMeta]
-	prefix []byte // of .mfs.dir; names the keys of extended attributes
-	keys   *crypto.FileKeys
+	prefix crypto.Prefix    // of .mfs.dir, for life
+	keys   *crypto.FileKeys // while the backing node is open; see fdCache
 }
 
 func (f *folder) attr(a *Attr) {
@@ -68,10 +68,13 @@ func (s *Store) loadFolder(m *matter, d Dir, b binding) (*Object, error) {
 	if err != nil {
 		return nil, fail(err)
 	}
-	if bad := b.check(m, f.meta.Load()); bad != nil {
-		if f, err = s.finishMove(m, d, b, f); err != nil {
-			return nil, fail(bad)
-		}
+	bad := b.check(m, f.meta.Load())
+	if bad == nil {
+		d.Unlink(nextFile) // of a move that never came about
+		return s.folderObject(m, f, st), nil
+	}
+	if f, err = s.finishMove(m, d, b, f); err != nil {
+		return nil, fail(bad)
 	}
 	return s.folderObject(m, f, st), nil
 }
@@ -104,7 +107,7 @@ func parseFolder(m *matter, b []byte) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{prefix: b[:crypto.PrefixSize:crypto.PrefixSize], keys: keys}
+	f := &folder{prefix: p, keys: keys}
 	f.meta.Store(meta)
 	return f, nil
 }
@@ -207,7 +210,7 @@ func (o *Object) changeMeta(change func(*crypto.DirMeta)) error {
 // writeMeta seals meta under the folder's own keys into name, durably, and
 // leaves the directory's times alone. metaMu is held.
 func (o *Object) writeMeta(d Dir, meta *crypto.DirMeta, name string) error {
-	b, err := crypto.ResealDir(o.m.content, o.dir.prefix, meta)
+	b, err := crypto.ResealDir(o.m.content, o.dir.prefix.AppendTo(nil), meta)
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func FuzzFolder(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := crypto.ResealDir(m.content, fo.prefix, fo.meta.Load())
+		again, err := crypto.ResealDir(m.content, fo.prefix.AppendTo(nil), fo.meta.Load())
 		must(t, err)
 		got, err := parseFolder(m, again)
 		if err != nil || *got.meta.Load() != *fo.meta.Load() {

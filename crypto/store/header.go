@@ -8,10 +8,11 @@ import (
 
 // header is what the first HeaderSize bytes of a file say once authenticated.
 type header struct {
-	keys  *crypto.FileKeys
-	slots [2]crypto.Slot
-	whole [2]bool // which slots authenticate
-	at    int     // the one that counts
+	prefix crypto.Prefix
+	keys   *crypto.FileKeys
+	slots  [2]crypto.Slot
+	whole  [2]bool // which slots authenticate
+	at     int     // the one that counts
 }
 
 var (
@@ -36,7 +37,7 @@ func openHeader(m *matter, b []byte) (*header, error) {
 	if len(b) != crypto.HeaderSize || !allZero(b[slotOffset(2):]) {
 		return nil, errPadding
 	}
-	h := &header{}
+	h := &header{prefix: p}
 	if h.keys, err = p.Keys(m.content); err != nil {
 		return nil, err
 	}
@@ -132,7 +133,7 @@ func (d *Object) authenticate(f File, name string) (*Object, error) {
 	}
 	s := h.slot()
 	o := &Object{s: d.s, m: d.m, id: s.Object, kind: s.Kind, dev: st.Dev, ino: st.Ino}
-	o.file = newContent(o, h.keys, *s, h.at)
+	o.file = newContent(o, h.prefix, h.keys, *s, h.at)
 	if err := d.s.reserve(o.id); err != nil {
 		return nil, err
 	}

@@ -105,7 +105,7 @@ func TestFullDiskRefusesNewThings(t *testing.T) {
 // Every call that changes the disk may fail, once, with EIO: the caller is told
 // or the state is right, and the file stays readable.
 func TestEveryErrorLeavesAReadableFile(t *testing.T) {
-	for _, s := range kinds() {
+	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			for k := 0; ; k++ {
 				f := &faults{}

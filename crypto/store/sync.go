@@ -122,6 +122,10 @@ func (s *Store) syncEntry(o *Object) error {
 			return nil
 		}
 		err := s.syncOne(o, parent, name)
+		if now, newName := o.at(); err != nil && (now != parent || newName != name || o.Unlinked()) {
+			parent.Release() // it was renamed in between
+			continue
+		}
 		o.Release()
 		if err != nil {
 			parent.Release()

@@ -109,18 +109,19 @@ func (o *Object) xattr(name string, use func(n Node, stored string) error) error
 	if len(name) > crypto.MaxName {
 		return syscall.ERANGE
 	}
-	stored, _, err := o.fileKeys().XattrName.Seal(o.id, name)
-	if err != nil {
-		return syscall.EINVAL
-	}
 	node, err := o.pin()
 	if err != nil {
 		return err
 	}
 	defer o.unpin()
+	stored, _, err := o.fileKeys().XattrName.Seal(o.id, name)
+	if err != nil {
+		return syscall.EINVAL
+	}
 	return use(node, sealedPrefix+stored)
 }
 
+// fileKeys returns the keys of a pinned object.
 func (o *Object) fileKeys() *crypto.FileKeys {
 	if o.dir != nil {
 		return o.dir.keys
