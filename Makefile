@@ -79,11 +79,12 @@ lint: ## gofmt, vet, staticcheck, and the portable packages on other systems
 	go run $(STATICCHECK) -tags apps ./internal/apptest
 	for os in windows darwin; do CGO_ENABLED=0 GOOS=$$os go build ./audit/... ./policy/... ./crypto; done
 
-install: build ## install the command and its service files below DESTDIR and PREFIX
+install: build ## install the command, manual pages, unit file, mount helper below DESTDIR
 	install -D -m 0755 build/matterfs $(DESTDIR)$(PREFIX)/bin/matterfs
-	install -D -m 0755 contrib/mount.matterfs $(DESTDIR)$(PREFIX)/sbin/mount.matterfs
+	install -D -m 0755 contrib/mount.matterfs $(DESTDIR)/sbin/mount.matterfs
 	install -D -m 0644 contrib/matterfs@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/matterfs@.service
 	install -D -m 0644 contrib/smb.conf $(DESTDIR)$(PREFIX)/share/doc/matterfs/smb.conf
+	for page in contrib/man/*.[1-8]; do install -D -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
 clean: ## remove what was built
 	rm -rf build
