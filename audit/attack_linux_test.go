@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 )
 
 const attacked = 20 // records in the log under attack
@@ -236,4 +237,32 @@ func TestManyProblemsAreCountedAndTamperingWins(t *testing.T) {
 	if v.rep.Code() != 10 || len(v.rep.Problems) != MaxProblems || v.rep.More != 1 {
 		t.Errorf("code %d, %d problems, %d more", v.rep.Code(), len(v.rep.Problems), v.rep.More)
 	}
+}
+
+// A log that hashes right but whose clock ran backwards was not written by the daemon.
+func TestTimeRunningBackwards(t *testing.T) {
+	o := testOptions(t)
+	mkdir(t, o.Dir)
+	prev, all := StoreHash(testStore), []byte(nil)
+	for i, after := range []int{0, 2, 1, 3} {
+		l := frame(nil, uint64(i+1), noon.Add(time.Duration(after)*time.Second), []byte(`"ev":"read"`), &prev)
+		prev, all = LeafHash(l), append(append(all, l...), '\n')
+	}
+	writeFile(t, livePath(o), all)
+	rep := mustVerify(t, o)
+	wantProblem(t, rep, 10, KindTime, 3)
+	if len(rep.Problems) != 1 {
+		t.Errorf("%v", rep.Problems)
+	}
+	wantRefused(t, o, 10)
+}
+
+func TestHeadOfAnotherStoreBesideAnEmptyLog(t *testing.T) {
+	o := testOptions(t)
+	fill(t, o, 0)
+	o.StoreID = "ffffffffffffffffffffffffffffffff"
+	if rep := mustVerify(t, o); rep.Code() != 10 || rep.Problems[0].Kind != KindStore {
+		t.Errorf("%v", rep.Problems)
+	}
+	wantRefused(t, o, 10)
 }

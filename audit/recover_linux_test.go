@@ -282,3 +282,19 @@ func rename(t testing.TB, from, to string) {
 		t.Fatal(err)
 	}
 }
+
+// An Open that fails half-way must not forget which records have to be there.
+func TestFailedOpenKeepsWhatWasSynced(t *testing.T) {
+	o := lostTail(t, 10, nil)
+	env := otherBoot()
+	env.live = func(dir string, group int) (liveFile, error) {
+		f, err := openLive(dir, group)
+		return &faultyLive{liveFile: f, sync: os.ErrInvalid}, err
+	}
+	if _, err := open(o, env); !errors.Is(err, os.ErrInvalid) {
+		t.Fatalf("open: %v", err)
+	}
+	if h, _, err := readHead(o.StateDir); h.synced != 6 || h.seq != 10 || err != nil {
+		t.Errorf("head after a failed open: %+v %v", h, err)
+	}
+}
