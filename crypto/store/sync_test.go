@@ -46,6 +46,11 @@ func TestSyncOrder(t *testing.T) {
 	if s := strings.Join(f.calls(func() { must(t, h.Sync()) }), " "); s != "sync" {
 		t.Errorf("sync of nothing: %s", s)
 	}
+	must(t, b.root.Rename("d", b.root, "e", false))
+	must(t, d.Rename("f", b.root, "g", false))
+	if s := strings.Join(f.calls(func() { must(t, h.Sync()) }), " "); s != "sync syncdir" {
+		t.Errorf("sync after a rename: %s", s)
+	}
 	must(t, h.Close())
 }
 

@@ -116,6 +116,36 @@ func TestAttackNextFile(t *testing.T) {
 	b.wantRefused("other/f")
 }
 
+// Another folder's metadata do not vouch for the place that they name.
+func TestAttackNextFileOfTheFolderThere(t *testing.T) {
+	b := attackTree(t)
+	p := b.backingNames("绝密", "公开")
+	meta := readFile(t, filepath.Join(p[0], dirFile))
+	exchange(t, p[0], p[1])
+	writeFile(t, filepath.Join(p[0], nextFile), meta)
+	b.wantRefused("绝密/f")
+}
+
+func TestAttackFolderMadeAMatter(t *testing.T) {
+	b := attackTree(t)
+	p := b.backingNames("公开")
+	must(t, os.Rename(p[0], filepath.Join(b.path, "promoted")))
+	b.open()
+	for _, m := range b.Matters() {
+		if m.Root != nil {
+			t.Errorf("serves %q although there are two folders of the matter", m.Folder)
+		}
+	}
+	must(t, os.Rename(filepath.Join(b.path, "promoted"), p[0]))
+	for _, k := range b.keys {
+		k.matter = "m9" // the keystore says another matter than the folder
+	}
+	b.open()
+	if m := b.Matters(); len(m) != 1 || !isCorrupt(m[0].Err) {
+		t.Errorf("%+v", m)
+	}
+}
+
 func TestAttackTwoInodesOfOneObject(t *testing.T) {
 	b := attackTree(t)
 	d := b.at("公开")
