@@ -44,7 +44,7 @@ format:
 	  [ -z "$$bad" ] || { echo "not gofmt-clean:" $$bad >&2; exit 1; }
 
 test: ## all tests as root, with real mounts; then 10 s of every fuzz target
-	@$(DEPS) root build mount
+	@$(DEPS) root build mount test
 	@$(MAKE) checks format
 	go vet ./...
 	go vet -tags apps ./internal/apptest

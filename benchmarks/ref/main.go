@@ -54,43 +54,45 @@ func serve(backing, mountpoint string, direct bool) error {
 	return nil
 }
 
-// file is a loopback node whose opens carry an extra flag.
-type file struct {
-	fs.LoopbackNode
+// node is a loopback node whose opens carry an extra flag.
+type node struct {
+	*fs.LoopbackNode
 	extra uint32
 }
 
 var (
-	_ fs.NodeOpener  = (*file)(nil)
-	_ fs.NodeCreater = (*file)(nil)
+	_ fs.NodeOpener      = (*node)(nil)
+	_ fs.NodeCreater     = (*node)(nil)
+	_ fs.NodeWrapChilder = (*node)(nil)
 )
 
 func newRoot(backing string, direct bool) (fs.InodeEmbedder, error) {
-	var st syscall.Stat_t
-	if err := syscall.Stat(backing, &st); err != nil {
-		return nil, &os.PathError{Op: "stat", Path: backing, Err: err}
+	inner, err := fs.NewLoopbackRoot(backing)
+	if err != nil {
+		return nil, err
 	}
 	var extra uint32
 	if direct {
 		extra = fuse.FOPEN_DIRECT_IO
 	}
-	data := &fs.LoopbackRoot{Path: backing, Dev: uint64(st.Dev)}
-	data.NewNode = func(r *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &file{fs.LoopbackNode{RootData: r}, extra}
-	}
-	node := data.NewNode(data, nil, "", &st)
-	data.RootNode = node
-	return node, nil
+	root := &node{inner.(*fs.LoopbackNode), extra}
+	root.RootData.RootNode = root
+	return root, nil
+}
+
+// WrapChild makes every node below the root one of ours.
+func (n *node) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEmbedder {
+	return &node{ops.(*fs.LoopbackNode), n.extra}
 }
 
 // Open adds the flag to the loopback's answer.
-func (f *file) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
-	h, out, errno := f.LoopbackNode.Open(ctx, flags)
-	return h, out | f.extra, errno
+func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	h, out, errno := n.LoopbackNode.Open(ctx, flags)
+	return h, out | n.extra, errno
 }
 
 // Create adds the flag to the loopback's answer.
-func (f *file) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
-	inode, h, open, errno := f.LoopbackNode.Create(ctx, name, flags, mode, out)
-	return inode, h, open | f.extra, errno
+func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
+	inode, h, open, errno := n.LoopbackNode.Create(ctx, name, flags, mode, out)
+	return inode, h, open | n.extra, errno
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # deps.sh GROUP... installs what make targets need on Debian, quietly, and only what is missing.
-# Groups: root (nothing to install: the target must run as root), build (Go, C compiler), mount (FUSE), apps, bench, gocryptfs.
+# Groups: root (nothing to install: the target must run as root), build (Go, C compiler), mount (FUSE), test, apps, bench, gocryptfs.
 # Exit 1 with cause and way out when something is missing and cannot be installed.
 set -euo pipefail
 
@@ -14,6 +14,7 @@ needs() {
   build) echo gcc=gcc /usr/include/pwd.h=libc6-dev git=git /etc/ssl/certs/ca-certificates.crt=ca-certificates ;;
   mount) echo fusermount3=fuse3 setpriv=util-linux findmnt=mount ;;
   root) ;;
+  test) echo /bin/kill=procps ;;
   apps)
     echo vim=vim git=git sqlite3=sqlite3 rsync=rsync tar=tar tmux=tmux python3=python3 \
       soffice=libreoffice-writer /usr/lib/python3/dist-packages/uno.py=python3-uno ;;
