@@ -134,8 +134,9 @@ func (d *Object) adopt(o *Object, name string, node Node) {
 	d.s.markFresh(o.id, true)
 }
 
-// newFile builds a file in .mfs.tmp and renames it to its place, so that no name
-// ever leads to half a header. ns is held for writing.
+// newFile builds a file under a work name in its folder and renames it to its
+// place, so that no name ever leads to half a header. In its folder because file
+// systems keep what was created together close together. ns is held for writing.
 func (d *Object) newFile(name string, kind crypto.Kind, a NewAttr, data []byte) (*Object, error) {
 	p, keys, err := crypto.NewFile(d.m.content, d.m.keyID, d.m.version)
 	if err != nil {
@@ -165,8 +166,8 @@ func (d *Object) newFile(name string, kind crypto.Kind, a NewAttr, data []byte) 
 }
 
 func (s *Store) settleFile(b []byte, dir Dir, stored string) (File, Stat, error) {
-	t := crypto.NewID().String()
-	f, err := opening(s, func() (File, error) { return s.tmp.CreateFile(t) })
+	t := workPrefix + crypto.NewID().String()
+	f, err := opening(s, func() (File, error) { return dir.CreateFile(t) })
 	if err != nil {
 		return nil, Stat{}, err
 	}
@@ -175,11 +176,11 @@ func (s *Store) settleFile(b []byte, dir Dir, stored string) (File, Stat, error)
 		_, err = f.WriteAt(b, 0)
 	}
 	if err == nil {
-		err = s.tmp.Rename(t, dir, stored, true)
+		err = dir.Rename(t, dir, stored, true)
 	}
 	if err != nil {
 		f.Close()
-		s.tmp.Unlink(t)
+		dir.Unlink(t)
 		return nil, Stat{}, err
 	}
 	return f, st, nil

@@ -33,6 +33,7 @@
 //	    .mfs.dir                           its key id in clear; sealed: ids, parent, own name, level,
 //	                                       matter, creator, mode, birth
 //	    .mfs.next                          only while the directory is moving: the .mfs.dir to come
+//	    .mfs.t.5e1b...                     a file being made, left by a crash; goes at the next listing
 //	    kX0vJ3...                          a file, directory or symlink: base64url of its sealed name
 //	    .l.Qm9u...                         the same for a name too long for that: a hash
 //	    .l.Qm9u....n                       and the sealed name, beside it
@@ -81,9 +82,9 @@
 // on them, then the name of a new file and the folders above it. A slot is not
 // written for each write: a file that a crash left dirty is recovered when it is
 // next looked up. Authentic blocks that follow the slot's valid and are newer
-// than it extend the file; the sequence jumps ahead. A new file, folder or link is
-// built in .mfs.tmp and renamed to its place; a removed folder goes to .mfs.trash
-// first. A file that changes its folder names both in its two slots while it
+// than it extend the file; the sequence jumps ahead. A new file or link is
+// built under a work name in its folder, a new folder in .mfs.tmp, and renamed to
+// its place; a removed folder goes to .mfs.trash first. A file that changes its folder names both in its two slots while it
 // moves; a folder holds its next .mfs.dir beside the present one.
 //
 // So after the death of the process (SIGKILL, panic) at any moment: every

@@ -183,6 +183,9 @@ func (d *Object) ReadDir() ([]Entry, error) {
 	}
 	entries := make([]Entry, 0, len(list))
 	for _, e := range list {
+		if isWork(e.Name) {
+			d.dropWork(dir, e.Name)
+		}
 		if isOwn(e.Name) {
 			continue
 		}
@@ -194,6 +197,13 @@ func (d *Object) ReadDir() ([]Entry, error) {
 		entries = append(entries, d.entry(name, e.Type))
 	}
 	return entries, nil
+}
+
+// dropWork removes a file that a crash left half made: with ns held, nobody is
+// making one.
+func (d *Object) dropWork(dir Dir, stored string) {
+	err := keepTimes(dir, func() error { return dir.Unlink(stored) })
+	d.s.log("removed a file that was never finished", "folder", d.id.String(), "stored", stored, "err", err)
 }
 
 func (d *Object) plainName(dir Dir, stored string) (string, error) {

@@ -22,6 +22,7 @@ const (
 	lostName   = ".mfs.lost"
 	dirFile    = ".mfs.dir"
 	nextFile   = ".mfs.next"
+	workPrefix = ".mfs.t." // files being made, in the folder they are for
 	longSuffix = ".n"
 )
 

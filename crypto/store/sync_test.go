@@ -146,3 +146,23 @@ func TestFailedSync(t *testing.T) {
 		t.Error("not synced")
 	}
 }
+
+// Contiguous blocks go to the disk in one call.
+func TestOneCallPerRequest(t *testing.T) {
+	f := &faults{}
+	b := newBench(t, withFaults(f))
+	b.write("f", nil)
+	h, err := b.at("f").Open(true)
+	must(t, err)
+	defer h.Close()
+	_, err = h.WriteAt([]byte("x"), 0)
+	must(t, err)
+	f.set(nil)
+	_, err = h.WriteAt(make([]byte, 1<<20), 0)
+	must(t, err)
+	_, err = h.WriteAt(make([]byte, 1<<20), 100)
+	must(t, err)
+	if n := f.count("write"); n > 3 {
+		t.Errorf("%d writes for two requests of 1 MiB, one of them unaligned", n)
+	}
+}

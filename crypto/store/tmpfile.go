@@ -82,7 +82,7 @@ func discardDir(in Dir, name string) error {
 		return err
 	}
 	for _, e := range list {
-		if e.Name == dirFile || e.Name == nextFile || isLongFile(e.Name) {
+		if e.Name == dirFile || e.Name == nextFile || isLongFile(e.Name) || isWork(e.Name) {
 			d.Unlink(e.Name)
 		}
 	}
@@ -93,6 +93,8 @@ func discardDir(in Dir, name string) error {
 func isLongFile(stored string) bool {
 	return strings.HasPrefix(stored, crypto.LongPrefix) && strings.HasSuffix(stored, longSuffix)
 }
+
+func isWork(stored string) bool { return strings.HasPrefix(stored, workPrefix) }
 
 // isOwn reports names that can be no object's: the store's own files, side
 // files, journals.

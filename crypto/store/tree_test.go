@@ -329,6 +329,32 @@ func TestAttackSideFile(t *testing.T) {
 	must(t, b.root.Rmdir("d"))
 }
 
+// A file that a crash left half made goes when its folder is listed or removed.
+func TestUnfinishedFilesGo(t *testing.T) {
+	f := &faults{}
+	b := newBench(t, withFaults(f))
+	b.mkdir("d")
+	p := b.backing("d")
+	for i, clean := range []func() error{
+		func() error { _, err := b.at("d").ReadDir(); return err },
+		func() error { return b.root.Rmdir("d") },
+	} {
+		f.killAt(1+i, false)
+		if err := b.tryWrite("d/f", nil); err == nil {
+			t.Fatal("the file was made")
+		}
+		f.set(nil)
+		b.crash()
+		must(t, clean())
+		if left, err := filepath.Glob(filepath.Join(p, workPrefix+"*")); err != nil || len(left) != 0 {
+			t.Errorf("left %q, %v", left, err)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(b.path, trashName)); err != nil || len(left) != 0 {
+		t.Errorf("in the trash: %v, %v", left, err)
+	}
+}
+
 // What a crash leaves in the work directories is swept; what somebody put into
 // a folder that is removed is not destroyed.
 func TestSweep(t *testing.T) {
