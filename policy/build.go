@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +15,7 @@ func build(r *raw) *Policy {
 		level: map[string]*Level{}, roles: map[string]*role{}, user: map[string]*user{}, uid: map[uint32]*user{},
 		groups: map[string]*group{}, matter: map[string]*matter{}, folder: map[string]*matter{}, duties: map[string][]string{},
 	}
-	b := &builder{r: r, p: p}
+	b := &builder{r: r, p: p, names: map[string]val{}}
 	b.timezone()
 	b.levels()
 	b.roles()
@@ -32,7 +33,8 @@ func build(r *raw) *Policy {
 type builder struct {
 	r       *raw
 	p       *Policy
-	byIndex []*user // by user.index; p.users is sorted
+	byIndex []*user        // by user.index; p.users is sorted
+	names   map[string]val // by kind and looks: how each was first written
 }
 
 func (b *builder) timezone() {
@@ -76,6 +78,22 @@ func keys[T any](m map[string]T) []string {
 		list = append(list, k)
 	}
 	return list
+}
+
+// alike reports a name that looks like another one of its kind and is not the
+// same: a wall against either would silently miss the other.
+func (b *builder) alike(what string, name val) {
+	if !name.given() {
+		return
+	}
+	looks := what + " " + skeleton(name.s)
+	first, seen := b.names[looks]
+	switch {
+	case !seen:
+		b.names[looks] = name
+	case first.s != name.s:
+		name.at.errorf(fmt.Sprintf("write %q in both places", first.s), "%s %q looks like %q at %s and is not the same", what, name.s, first.s, first.at)
+	}
 }
 
 // again reports a name that was defined before, in this file or another.
@@ -136,8 +154,10 @@ func (b *builder) users() {
 		b.p.user[made.Name] = made
 		b.byIndex = append(b.byIndex, made)
 		b.p.users = append(b.p.users, made)
-		b.claimUID(made, u.uidAt)
+		b.claimUID(made)
+		b.alike("org", u.org)
 	}
+	b.heirs()
 	slices.SortFunc(b.p.users, func(x, y *user) int { return strings.Compare(x.Name, y.Name) })
 }
 
@@ -149,7 +169,7 @@ func (b *builder) makeUser(u rawUser) *user {
 	zone := b.p.zone
 	made := &user{
 		role: o, clearance: b.clearance(u.clearance, o), departed: u.status.s == "departed", until: u.until.end(zone),
-		index: int32(len(b.p.users)), pos: u.name.at,
+		index: int32(len(b.p.users)), pos: u.name.at, uidAt: u.uidAt,
 	}
 	made.User = User{
 		Name: u.name.s, UID: uint32(max(u.uid, 0)), HasUID: u.uid >= 0, Role: o.name, Display: u.display.s, Org: u.org.s,
@@ -188,7 +208,7 @@ func (b *builder) clearance(own val, o *role) *Level {
 
 // claimUID gives a uid to its one active user. A departed one keeps it only
 // while nobody else needs it.
-func (b *builder) claimUID(u *user, at pos) {
+func (b *builder) claimUID(u *user) {
 	if !u.HasUID {
 		return
 	}
@@ -197,7 +217,19 @@ func (b *builder) claimUID(u *user, at pos) {
 	case old == nil || old.departed && !u.departed:
 		b.p.uid[u.UID] = u
 	case !old.departed && !u.departed:
-		at.errorf("", "uid %d belongs to %q already (%s)", u.UID, old.Name, old.pos)
+		u.uidAt.errorf("", "uid %d belongs to %q already (%s)", u.UID, old.Name, old.pos)
+	}
+}
+
+// heirs warns of people who have a leaver's uid. The creator of a document is
+// known by uid only, so that what the leaver made counts as theirs.
+func (b *builder) heirs() {
+	for _, gone := range b.byIndex {
+		heir := b.p.uid[gone.UID]
+		if gone.departed && gone.HasUID && !heir.departed {
+			heir.uidAt.warnf("give a new person a new uid", "uid %d was that of %q, who has left (%s): what they created counts as created by %q",
+				gone.UID, gone.Name, gone.pos, heir.Name)
+		}
 	}
 }
 
@@ -253,6 +285,7 @@ func (b *builder) duty(duty string, name val, held map[string]val) {
 
 func (b *builder) blocked() {
 	for _, entry := range b.r.blocked {
+		b.alike("org", entry.org)
 		made := &block{until: entry.until.end(b.p.zone), reason: entry.reason.s}
 		hit := false
 		if entry.user.given() {

@@ -10,11 +10,16 @@ import (
 const leadPurpose = "承办"
 
 func (b *builder) matters() {
-	shown := map[string]*matter{} // by folder name as Windows clients compare it
+	shown := map[string]*matter{} // by what the folder's name looks like
 	for i := range b.r.matters {
 		m := &b.r.matters[i]
 		if !m.id.given() {
 			continue
+		}
+		b.alike("matter", m.id)
+		b.alike("client", m.client)
+		for _, tag := range m.tags {
+			b.alike("tag", tag)
 		}
 		made := b.makeMatter(m)
 		if old := b.p.matter[m.id.s]; old != nil {
@@ -85,12 +90,12 @@ func (b *builder) claimFolder(m *rawMatter, made *matter, shown map[string]*matt
 		return
 	}
 	made.info.Folder = name.s
-	folded := strings.ToLower(name.s)
-	if old := shown[folded]; old != nil {
+	looks := skeleton(name.s)
+	if old := shown[looks]; old != nil {
 		name.at.errorf("", "folder name %q is taken by matter %q (%s)", name.s, old.info.ID, old.pos)
 		return
 	}
-	shown[folded] = made
+	shown[looks] = made
 	b.p.folder[name.s] = made
 }
 

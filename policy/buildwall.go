@@ -6,37 +6,59 @@ import (
 )
 
 // countReaders holds the matter and its folders against max_readers of their
-// level. Entries that have run out count too: a load knows no date.
+// level, and notes which levels would be over-full there: a folder sealed at
+// one of them is refused to everybody. Entries that have run out count too: a
+// load knows no date.
 func (b *builder) countReaders(m *rawMatter, made *matter) {
 	at := m.id.at
 	if m.level.given() {
 		at = m.level.at
 	}
-	b.countAt(made, "", made.level, at)
+	made.full = b.countAt(made, "", made.level, at)
 	for i := range made.folders {
 		f := &made.folders[i]
-		b.countAt(made, f.path, b.p.levelAt(made, f.path, nil), f.pos)
+		f.full = b.countAt(made, f.path, b.p.levelAt(made, f.path, nil), f.pos)
 	}
 }
 
-func (b *builder) countAt(made *matter, path string, level *Level, at pos) {
-	if level.MaxReaders == 0 {
-		return
+// countAt finds the over-full levels among the path's own, which is a mistake,
+// and those that a seal may raise it to.
+func (b *builder) countAt(made *matter, path string, own *Level, at pos) (full []bool) {
+	for _, level := range b.p.levels[own.Rank:] {
+		if level.MaxReaders == 0 {
+			continue
+		}
+		readers := b.readers(made, path, level)
+		if readers <= level.MaxReaders {
+			continue
+		}
+		if full == nil {
+			full = make([]bool, len(b.p.levels))
+		}
+		full[level.Rank] = true
+		if level == own {
+			at.errorf("remove members, or narrow the folder with only:", "%s at level %q names %d readers, %d are allowed",
+				made.called(path), level.Name, readers, level.MaxReaders)
+		}
 	}
-	readers := 0
+	return full
+}
+
+func (b *builder) readers(made *matter, path string, level *Level) (n int) {
 	for index := range made.grants {
 		if made.namesReader(b.byIndex[index], path, level) {
-			readers++
+			n++
 		}
 	}
-	if readers > level.MaxReaders {
-		what := "matter " + fmt.Sprintf("%q", made.info.ID)
-		if path != "" {
-			what = fmt.Sprintf("folder %q", path)
-		}
-		at.errorf("remove members, or narrow the folder with only:", "%s at level %q names %d readers, %d are allowed",
-			what, level.Name, readers, level.MaxReaders)
+	return n
+}
+
+// called is the matter or its folder in a message.
+func (m *matter) called(path string) string {
+	if path == "" {
+		return fmt.Sprintf("matter %q", m.info.ID)
 	}
+	return fmt.Sprintf("folder %q", path)
 }
 
 // namesReader tells whether the policy lets u read at path some day.
@@ -132,9 +154,7 @@ func (b *builder) walls() {
 // raise puts a wall in front of its matters.
 func (b *builder) raise(w *wall, raw *rawWall, o *objects) {
 	screened := b.peopleOf(raw.screen)
-	for _, g := range screened.unix {
-		w.pos.warnf("list the people under members:", "wall %q screens group %q, whose members the system may forget", w.id, g.name)
-	}
+	b.warnUnix(w, screened)
 	for _, m := range b.mattersOf(o, raw.from) {
 		m.walls = append(m.walls, barrier{w, screened, false})
 	}
@@ -142,8 +162,13 @@ func (b *builder) raise(w *wall, raw *rawWall, o *objects) {
 	for _, m := range b.mattersOf(o, raw.to) {
 		m.walls = append(m.walls, barrier{w, chosen, true})
 	}
-	if len(raw.between) > 0 {
-		b.divide(w, raw, o)
+	b.divide(w, raw, o)
+}
+
+// warnUnix warns of a wall whose people only the system knows.
+func (b *builder) warnUnix(w *wall, set *people) {
+	for _, g := range set.unix {
+		w.pos.warnf("list the people under members:", "wall %q keeps out group %q, whose members the system may forget", w.id, g.name)
 	}
 }
 
@@ -151,9 +176,6 @@ func (b *builder) raise(w *wall, raw *rawWall, o *objects) {
 // on a side is to have a grant there, also one that has run out or waits (what
 // was read stays known), or to be named.
 func (b *builder) divide(w *wall, raw *rawWall, o *objects) {
-	if len(raw.between) < 2 {
-		w.pos.errorf("", "wall %q needs two sides", w.id)
-	}
 	matters := make([][]*matter, len(raw.between))
 	sides := make([]*people, len(raw.between))
 	home := map[*matter]int{}
@@ -168,7 +190,9 @@ func (b *builder) divide(w *wall, raw *rawWall, o *objects) {
 			sides[i].addAll(m.people())
 		}
 	}
+	all := &people{}
 	for i := range matters {
+		all.addAll(sides[i])
 		others := &people{}
 		for j, side := range sides {
 			if j != i {
@@ -179,6 +203,7 @@ func (b *builder) divide(w *wall, raw *rawWall, o *objects) {
 			m.walls = append(m.walls, barrier{w, others, false})
 		}
 	}
+	b.warnUnix(w, all)
 	b.straddling(w, sides)
 }
 

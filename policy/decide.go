@@ -23,18 +23,21 @@ const (
 //	2 object   no such matter, sealed, destroyed                Hidden
 //	           closed, for operations that modify               ReadOnly
 //	3 walls    behind a wall                                    Hidden
-//	4 grant    no grant that is valid now; outside a folder's only  Hidden
-//	           only grants that wait for ack or approval        Refused
+//	4 grant    no grant that is valid now                       Hidden
+//	           only grants that wait for ack or approval;
+//	           outside a folder's only                          Refused
 //	5 caps     right not in the union of the grants and in the role;
-//	           clearance or role not enough for the level       Refused
+//	           clearance or role not enough for the level, or
+//	           more readers than the level allows               Refused
 //	6 duties   purpose not stated, second person not present    Refused
 //	7 allow
 //
 // Whatever code is given, a refusal from gate 2 on is Hidden when gate 3 or the
 // lack of any grant would refuse as well, or when the path lies in a folder
 // that the caller may not know of: above their clearance, denied to their role,
-// open to named people only, or narrowed to others. A Refused matter may be
-// listed by name; a Hidden one may not.
+// open to named people only, or narrowed to others. Where the matter's own root
+// is Refused, so is all below it: no answer tells what is there. A Refused
+// matter may be listed by name; a Hidden one may not.
 //
 // Decide does not allocate. A nil policy refuses with sys.nopolicy, a zero
 // request time with sys.clock.
@@ -125,7 +128,7 @@ func (e *eval) locate() {
 }
 
 func (e *eval) deny(gate int, v *verdict) Decision {
-	d := Decision{Gate: gate, Rule: v.rule, Reason: v.reason, Shown: v.shown, Expires: v.changes}
+	d := Decision{Gate: gate, Rule: v.rule, Reason: v.reason, Shown: v.shown, Expires: e.changes(gate, v)}
 	if d.Reason == "" {
 		d.Reason = RuleText(v.rule, "en")
 	}
@@ -141,12 +144,39 @@ func (e *eval) deny(gate int, v *verdict) Decision {
 	return d
 }
 
+// changes is when time may change a refusal: when what lets the caller come as
+// far as the gate ends, or what stops them there.
+func (e *eval) changes(gate int, v *verdict) time.Time {
+	if gate <= GateSubject || e.u == nil {
+		return v.changes
+	}
+	ends := earlier(v.changes, e.u.lasts())
+	if e.m == nil || gate == GateWalls {
+		return ends
+	}
+	if gate == GateObject { // walls and grants say how it is shown
+		ends = earlier(ends, e.walls().changes)
+	}
+	if e.found.first != nil {
+		ends = earlier(ends, e.found.first.until)
+	}
+	return ends
+}
+
 // hidden tells whether the caller may not even know that the object exists.
 func (e *eval) hidden() bool {
-	if e.u == nil || !e.found.any {
+	if e.u == nil || !e.found.any || e.walls().refused {
 		return true
 	}
-	return e.walls().refused || e.narrowed() != nil || e.folderHidden()
+	return (e.narrowed() != nil || e.folderHidden()) && !e.rootRefused()
+}
+
+// rootRefused tells whether the caller sees the name of the matter and may not
+// go in.
+func (e *eval) rootRefused() bool {
+	root := eval{p: e.p, u: e.u, r: &Request{Matter: e.r.Matter, Op: OpLookup, At: e.r.At, Env: e.r.Env}}
+	root.locate()
+	return root.grant().refused || root.caps().refused || root.duties().refused
 }
 
 func (e *eval) gate(n int) verdict {
@@ -203,7 +233,7 @@ func (e *eval) subject() verdict {
 		return refuse("user.expired", Refused, u.pos)
 	case u.blocked != nil && (u.blocked.until.IsZero() || at.Before(u.blocked.until)):
 		v := refuse("user.blocked", Refused, u.blocked.pos)
-		v.changes = u.blocked.until
+		v.changes = earlier(u.blocked.until, u.until)
 		return v
 	}
 	return u.ndaVerdict(at)
@@ -212,19 +242,20 @@ func (e *eval) subject() verdict {
 // ndaVerdict refuses a user whose role asks for a confidentiality agreement
 // and who has none that is valid now.
 func (u *user) ndaVerdict(at time.Time) verdict {
+	v := refuse("user.nda", Refused, u.pos)
+	v.changes = u.until
 	switch {
 	case !u.role.nda:
 		return verdict{pos: u.pos}
 	case u.nda == nil:
-		return refuse("user.nda", Refused, u.pos)
-	case at.Before(u.nda.signed):
-		v := refuse("user.nda", Refused, u.nda.pos)
-		v.changes = u.nda.signed
 		return v
-	case !u.nda.until.IsZero() && !at.Before(u.nda.until):
-		return refuse("user.nda", Refused, u.nda.pos)
+	case at.Before(u.nda.signed):
+		v.changes = earlier(u.until, u.nda.signed)
+	case u.nda.until.IsZero() || at.Before(u.nda.until):
+		return verdict{pos: u.nda.pos}
 	}
-	return verdict{pos: u.nda.pos}
+	v.pos = u.nda.pos
+	return v
 }
 
 // lasts is when the user stops being let in; zero: never.

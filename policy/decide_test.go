@@ -19,7 +19,7 @@ type ask struct {
 	change func(*Request)
 }
 
-var litTeam = &Env{Groups: func(g, user string) bool { return g == "lit-team" && (user == "qian.li" || user == "chen.it") }}
+var litTeam = asking(func(g, user string) bool { return g == "lit-team" && (user == "qian.li" || user == "chen.it") })
 
 func day(y, m, d int) func(*Request) {
 	return func(r *Request) { r.At = time.Date(y, time.Month(m), d, 4, 0, 0, 0, time.UTC) }
@@ -79,6 +79,7 @@ var table = map[string]ask{
 	"role denied in the folder":    {5, "level.role", Hidden, 10050, OpRead, "k/top/a", nil},
 	"group in a named folder":      {5, "level.named", Hidden, 10051, OpRead, "k/top/a", nil},
 	"named folder, grant by name":  {7, "member.lead", Refused, 10052, OpRead, "k/top/a", nil},
+	"more readers than the level":  {5, "level.full", Refused, 10052, OpRead, "k/b/a", under("few")},
 	"mapping":                      {5, "level.mapping", Refused, 10052, OpFill, "k/top/a", nil},
 	"folder of a rule":             {5, "level.pinned", Refused, 10021, OpRenameFrom, "2026-0142/证据", nil},
 	"purpose for the session":      {6, "need.purpose", Refused, 10021, OpRead, "2026-0142/鉴定/a", nil},
@@ -95,6 +96,7 @@ levels:
   low: {}
   mid: { purpose: required }
   two: { two_person: { ttl: 1h } }
+  few: { max_readers: 2 }
   top: { named_only: true, deny_roles: [intern], mapping: deny }
 roles:
   lawyer: { clearance: top, rights: [read, write, create, delete, rename] }
@@ -298,11 +300,11 @@ func TestScreenedGroupWithoutSystem(t *testing.T) {
 	if d := p.Decide(r); d.Rule != "wall.W1" {
 		t.Errorf("with nobody to ask the wall lets pass: %+v", d)
 	}
-	r.Env = &Env{Groups: func(_, user string) bool { return user != "boss" }}
+	r.Env = asking(func(_, user string) bool { return user != "boss" })
 	if d := p.Decide(r); !d.Allow {
 		t.Errorf("boss is not in the group: %+v", d)
 	}
-	if w := p.Warnings(); len(w) != 2 || !strings.HasPrefix(w[0].Warning(), "a.yaml:1:16: warning: wall \"W1\" screens group") {
+	if w := p.Warnings(); len(w) != 2 || !strings.HasPrefix(w[0].Warning(), "a.yaml:1:16: warning: wall \"W1\" keeps out group") {
 		t.Errorf("warnings: %v", w)
 	}
 }

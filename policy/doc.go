@@ -73,17 +73,22 @@
 //	  - { only: [zhang.wei, li.na], can: write, on: 2026-0142 }
 //
 // Screen and only take user and group; from and to take matter, client and
-// tag; the sides of between take all five. Whoever has a grant on one side, be
-// it over or waiting, is kept out of the others. A test takes users into system
-// groups with `in: [litigation]`; without it nobody is in any.
+// tag; the sides of between, two or more, take all five, and one of them names
+// a matter, client or tag. Each item is one such pair. Whoever has a grant on
+// one side, be it over or waiting, is kept out of the others. A test takes users
+// into system groups with `in: [litigation]`; without it nobody is in any.
 //
 // A date is the whole day in the firm's time zone: `until: 2026-12-31` lets in
-// until midnight that ends it. A moment is written as RFC 3339. Ids are kept as
-// they are written: 0123 stays 0123.
+// until the first moment of the next day. A moment is written as RFC 3339. Ids
+// are kept as they are written: 0123 stays 0123.
 //
 // Anchors, aliases, tags, directives, further documents, tabs, byte order
 // marks, full-width colons and text that is not UTF-8 are mistakes, as are
-// unknown keys and names. Every mistake is reported at once:
+// unknown keys and names, and a key without a value: no list is empty unless it
+// is written as []. Names have no invisible characters and no blanks at their
+// ends. Two matters, clients, tags or organisations that look the same (NFKC,
+// case folded) and are not are a mistake, because a wall would miss one. Every
+// mistake is reported at once:
 //
 //	firm.yaml:12:34: error: unknown role "lawer"
 //	      zhang.wei: { uid: 10021, role: lawer }
@@ -104,12 +109,12 @@
 //	fill        read             read                         yes
 //	readlink    read             read                         yes
 //	getxattr    read             read                         yes
-//	openwrite   write            write                        no
-//	write       write            write                        no
-//	truncate    write            write                        no
-//	setattr     write            write                        no
-//	setxattr    write            write                        no
-//	allocate    write            write                        no
+//	openwrite   write            write|create                 no
+//	write       write            write|create                 no
+//	truncate    write            write|create                 no
+//	setattr     write            write|create                 no
+//	setxattr    write            write|create                 no
+//	allocate    write            write|create                 no
 //	fsync       read|write       read|write                   yes
 //	create      write|create     write|create                 no
 //	mkdir       create           create                       no
@@ -118,10 +123,20 @@
 //	rmdir       delete           write|create|delete          no
 //	rename      rename           write|create|rename          no
 //	renameto    write|create|rename  write|create|rename      no
-//	replace     write|delete     write|delete                 no
+//	replace     write|delete     write|create|delete          no
 //
 // So a member with `write` can save in any editor: make a temporary and a lock
-// file, replace the document by a rename, remove what is left over.
+// file, replace the document by a rename, remove what is left over. A member
+// with `create` alone can fill, save and take back the documents that they made
+// themselves, and change nobody else's.
+//
+// # Levels that a folder carries itself
+//
+// A folder can be sealed at a level that no rule of the policy gives it (see
+// [Request].Sealed). All that the level asks for applies. Where more people may
+// read, in this matter and here, than the level's max_readers, everybody is
+// refused (level.full) until the matter names fewer; for levels that the policy
+// itself gives, that is a mistake at load.
 //
 // # Refusals
 //
@@ -133,8 +148,15 @@
 // # Not protected
 //
 // The policy trusts its Env: who is in a system group is what the system says,
-// and a wall that screens a system group (a warning) screens those whom the
-// system still knows. Unicode normal forms are told apart, so a folder rule
-// names exactly the bytes it is written with; what has once been sealed at a
-// level stays there whatever its name.
+// and a wall against a system group (a warning) keeps out those whom the system
+// still knows. While it does not say, grants to the group give nothing and walls
+// against it keep everybody out. Unicode normal forms are told apart inside a
+// matter, so a folder rule names exactly the bytes it is written with; what has
+// once been sealed at a level stays there whatever its name.
+//
+// Uids should not be used again. Who created a document is known by uid for
+// ever: somebody new who is given a leaver's uid counts as the creator of what
+// the leaver made, and may change and remove it as far as the column on own
+// documents goes. Keep leavers in the policy with their uid, `status: departed`;
+// a load then warns of such a pair.
 package policy

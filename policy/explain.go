@@ -104,6 +104,8 @@ func (e *eval) detail(v *verdict) string {
 		return fmt.Sprintf("%s is above %s", e.level.Name, e.u.clearance.Name)
 	case "level.role":
 		return fmt.Sprintf("%s is not for role %q", e.level.Name, e.u.role.name)
+	case "level.full":
+		return fmt.Sprintf("%s takes %d", e.level.Name, e.level.MaxReaders)
 	case "level.pinned":
 		return e.m.pinned(e.r.Path).path
 	}
@@ -120,7 +122,7 @@ func (e *eval) needs() string {
 // date prints the last day that an end still covers, or the moment.
 func (p *Policy) date(end time.Time) string {
 	local := end.In(p.zone)
-	if local.Hour() == 0 && local.Minute() == 0 && local.Second() == 0 {
+	if y, m, d := local.Date(); dayStart(y, m, d, p.zone).Equal(end) {
 		return local.AddDate(0, 0, -1).Format(time.DateOnly)
 	}
 	return local.Format(time.RFC3339)

@@ -3,43 +3,80 @@ package policy
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 )
 
 // PersonalPrefix begins the name of each person's own folder at the root of
 // the drive; no matter may take such a name.
 const PersonalPrefix = "我的访问-"
 
-// reserved are names that Windows clients ask for or cannot open, in lower
-// case, without extension.
+// reserved are names that Windows clients ask for, make themselves or cannot
+// open, as [skeleton] gives them and up to the first dot (COM¹ is com1 there).
 var reserved = map[string]bool{
-	"con": true, "prn": true, "aux": true, "nul": true, "desktop": true, "thumbs": true, "autorun": true,
+	"con": true, "prn": true, "aux": true, "nul": true, "conin$": true, "conout$": true, "clock$": true,
 	"com1": true, "com2": true, "com3": true, "com4": true, "com5": true, "com6": true, "com7": true, "com8": true, "com9": true,
 	"lpt1": true, "lpt2": true, "lpt3": true, "lpt4": true, "lpt5": true, "lpt6": true, "lpt7": true, "lpt8": true, "lpt9": true,
+	"desktop": true, "thumbs": true, "autorun": true, "$recycle": true, "system volume information": true,
 	"lost+found": true,
+}
+
+// skeleton is what a name comes down to for people and for clients that fold
+// names: compatible and differently composed characters made one and letters
+// without case (toNFKC_Casefold, Unicode 15 section 3.13), and without what
+// shows nothing. Names with one skeleton are taken for each other.
+func skeleton(name string) string {
+	if isASCII(name) {
+		return strings.ToLower(name)
+	}
+	fold := cases.Fold()
+	name = strings.Map(dropUnseen, name)
+	return norm.NFKC.String(fold.String(norm.NFKC.String(fold.String(norm.NFD.String(name)))))
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func dropUnseen(r rune) rune {
+	if isInvisible(r) || unicode.Is(unicode.Cf, r) {
+		return -1
+	}
+	return r
 }
 
 // badRootName says why a name cannot be a matter's folder, "" when it can. The
 // folder is seen from Windows too.
 func badRootName(name string) string {
-	base, _, _ := strings.Cut(strings.ToLower(name), ".")
+	looks := skeleton(name)
+	base, _, _ := strings.Cut(looks, ".")
 	switch {
 	case badComponent(name) != "":
 		return badComponent(name)
-	case strings.HasPrefix(name, PersonalPrefix):
+	case strings.HasPrefix(looks, skeleton(PersonalPrefix)):
 		return "begins with " + PersonalPrefix + ", which is kept for people's own folders"
 	case strings.HasPrefix(name, "."):
 		return "begins with a dot"
 	case strings.ContainsAny(name, `\:*?"<>|`):
 		return `contains one of \ : * ? " < > |`
-	case strings.HasSuffix(name, ".") || strings.HasSuffix(name, " ") || strings.HasPrefix(name, " "):
-		return "begins or ends with a blank or ends with a dot"
-	case reserved[base]:
+	case strings.HasSuffix(name, "."):
+		return "ends with a dot"
+	case reserved[strings.TrimRight(base, " ")]:
 		return "is a reserved name"
 	}
 	return ""
 }
 
-// badComponent says why a name cannot be one component of a path.
+// badComponent says why a name cannot be one component of a path. A blank at
+// an end or a character that shows nothing makes a folder that looks like the
+// one that is meant, and a rule for it would guard nothing.
 func badComponent(name string) string {
 	switch {
 	case name == "":
@@ -52,6 +89,10 @@ func badComponent(name string) string {
 		return "contains a slash"
 	case strings.ContainsFunc(name, isControl):
 		return "contains a control character"
+	case strings.ContainsFunc(name, isInvisible):
+		return "contains an invisible character"
+	case strings.TrimSpace(name) != name:
+		return "begins or ends with a blank"
 	}
 	return ""
 }
@@ -84,3 +125,9 @@ func isControl(r rune) bool {
 }
 
 func isBlankOrControl(r rune) bool { return unicode.IsSpace(r) || isControl(r) }
+
+// isInvisible tells of characters that are no control characters and show
+// nothing: Hangul fillers, joiners, variation selectors, the empty Braille cell.
+func isInvisible(r rune) bool {
+	return unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || r == '\u2800'
+}

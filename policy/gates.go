@@ -8,6 +8,7 @@ type survey struct {
 	union    Right  // of the grants that can be used
 	here     Right  // of those that count at the path's level
 	best     *grant // gives a right that the operation needs
+	first    *grant // of the valid ones, that which runs out first
 	purposed bool   // best carries a purpose
 }
 
@@ -19,7 +20,7 @@ func (e *eval) survey() {
 		e.weigh(&named[i])
 	}
 	for i := range e.m.unix {
-		if g := &e.m.unix[i]; e.r.Env.inGroup(g.group.unix, e.u.Name) {
+		if g := &e.m.unix[i]; e.r.Env.inGroup(g.group.unix, e.u.Name, false) {
 			e.weigh(g)
 		}
 	}
@@ -32,6 +33,9 @@ func (e *eval) weigh(g *grant) {
 		return
 	}
 	f.any = true
+	if f.first == nil || g.endsBefore(f.first) {
+		f.first = g
+	}
 	if g.ack || g.approval || e.u.role.approval {
 		f.waiting = g
 		return
@@ -68,13 +72,15 @@ func (e *eval) grant() verdict {
 		return refuse("member.none", Hidden, e.m.pos)
 	case f.union == 0 && e.u.role.approval:
 		return refuse("member.approval", Refused, e.u.role.pos)
+	case f.union == 0 && f.waiting == nil:
+		return refuse("member.right", Refused, e.m.pos) // no reader lets a grant of nothing through
 	case f.union == 0 && f.waiting.approval:
 		return refuse("member.approval", Refused, f.waiting.pos)
 	case f.union == 0:
 		return refuse("member.ack", Refused, f.waiting.pos)
 	}
 	if folder := e.narrowed(); folder != nil {
-		return refuse("member.folder", Hidden, folder.pos)
+		return refuse("member.folder", Refused, folder.pos)
 	}
 	if f.best != nil {
 		return verdict{rule: f.best.rule, pos: f.best.pos}
@@ -117,6 +123,9 @@ func (e *eval) caps() verdict {
 	f := &e.found
 	if rule := e.above(e.level); rule != "" {
 		return refuse(rule, Refused, e.levelPos())
+	}
+	if e.m.overfull(e.r.Path, e.level) {
+		return refuse("level.full", Refused, e.levelPos())
 	}
 	needs := e.r.Op.Needs(e.r.Own)
 	switch {

@@ -16,6 +16,7 @@ type matter struct {
 	unix    []grant           // groups whose members only the system knows
 	folders []folder
 	walls   []barrier
+	full    []bool // by rank: more readers than the level allows; nil: nowhere
 	pos     pos
 }
 
@@ -41,6 +42,11 @@ type grant struct {
 // valid tells whether the grant has not run out.
 func (g *grant) valid(at time.Time) bool { return g.until.IsZero() || at.Before(g.until) }
 
+// endsBefore tells whether the grant runs out earlier than another.
+func (g *grant) endsBefore(o *grant) bool {
+	return !g.until.IsZero() && (o.until.IsZero() || g.until.Before(o.until))
+}
+
 // countsAt tells whether the grant holds at a level: one for named people only
 // takes no groups, one with a limit of readers none that cannot be counted.
 func (g *grant) countsAt(l *Level) bool {
@@ -52,6 +58,7 @@ type folder struct {
 	level *Level
 	only  *people // nil: all members
 	given bool    // the rule states a level
+	full  []bool  // as in matter, for those whom the folders here leave in
 	pos   pos
 }
 
@@ -86,6 +93,19 @@ func (p *Policy) levelAt(m *matter, path string, sealed []string) *Level {
 		}
 	}
 	return level
+}
+
+// overfull tells whether more people may read at the path, were it at level l,
+// than the level allows. The deepest folder rule above the path knows whom all
+// the rules above it leave in.
+func (m *matter) overfull(path string, l *Level) bool {
+	full, deepest := m.full, -1
+	for i := range m.folders {
+		if f := &m.folders[i]; len(f.path) > deepest && within(path, f.path) {
+			full, deepest = f.full, len(f.path)
+		}
+	}
+	return l.Rank < len(full) && full[l.Rank]
 }
 
 // people is a set of users: those known at load, and groups that only the
@@ -124,19 +144,13 @@ func (s *people) addAll(o *people) {
 }
 
 // has tells whether u is in the set. unsure is the answer for a system group
-// when nobody can be asked.
+// of which nobody knows whether u is in it.
 func (s *people) has(u *user, env *Env, unsure bool) bool {
 	if s.named[u.index] {
 		return true
 	}
 	for _, g := range s.unix {
-		if env == nil || env.Groups == nil {
-			if unsure {
-				return true
-			}
-			continue
-		}
-		if env.Groups(g.unix, u.Name) {
+		if env.inGroup(g.unix, u.Name, unsure) {
 			return true
 		}
 	}
@@ -160,8 +174,8 @@ type barrier struct {
 	invert bool
 }
 
-// stops tells whether the barrier refuses u. When system groups cannot be
-// asked it refuses whoever might be meant.
+// stops tells whether the barrier refuses u. While the members of a system
+// group are not known it refuses whoever might be meant.
 func (b *barrier) stops(u *user, env *Env) bool {
 	return b.set.has(u, env, !b.invert) != b.invert
 }

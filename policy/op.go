@@ -91,8 +91,8 @@ type opRow struct {
 	modifies bool
 }
 
-// saving is what lets people tidy up after their own editor: lock files,
-// temporary files and backups that they made themselves.
+// saving is what lets people fill the documents that they made themselves and
+// tidy up after their own editor: lock files, temporary files, backups.
 const saving = Write | Create
 
 var opTable = [...]opRow{
@@ -104,12 +104,12 @@ var opTable = [...]opRow{
 	OpFill:          {"fill", Read, Read, false},
 	OpReadlink:      {"readlink", Read, Read, false},
 	OpGetxattr:      {"getxattr", Read, Read, false},
-	OpOpenWrite:     {"openwrite", Write, Write, true},
-	OpWrite:         {"write", Write, Write, true},
-	OpTruncate:      {"truncate", Write, Write, true},
-	OpSetattr:       {"setattr", Write, Write, true},
-	OpSetxattr:      {"setxattr", Write, Write, true},
-	OpAllocate:      {"allocate", Write, Write, true},
+	OpOpenWrite:     {"openwrite", Write, saving, true},
+	OpWrite:         {"write", Write, saving, true},
+	OpTruncate:      {"truncate", Write, saving, true},
+	OpSetattr:       {"setattr", Write, saving, true},
+	OpSetxattr:      {"setxattr", Write, saving, true},
+	OpAllocate:      {"allocate", Write, saving, true},
 	OpFsync:         {"fsync", Read | Write, Read | Write, false},
 	OpCreate:        {"create", saving, saving, true},
 	OpMkdir:         {"mkdir", Create, Create, true},
@@ -118,7 +118,7 @@ var opTable = [...]opRow{
 	OpRmdir:         {"rmdir", Delete, saving | Delete, true},
 	OpRenameFrom:    {"rename", Rename, saving | Rename, true},
 	OpRenameTo:      {"renameto", saving | Rename, saving | Rename, true},
-	OpRenameReplace: {"replace", Write | Delete, Write | Delete, true},
+	OpRenameReplace: {"replace", Write | Delete, saving | Delete, true},
 }
 
 // row is the zero row for an operation that does not exist, which no right

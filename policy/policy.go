@@ -95,6 +95,7 @@ type user struct {
 	until     time.Time
 	nda       *nda
 	blocked   *block
+	uidAt     pos
 	pos       pos
 }
 
@@ -232,6 +233,19 @@ func (p *Policy) Duties() map[string][]string {
 		out[duty] = slices.Clone(names)
 	}
 	return out
+}
+
+// UnixGroups lists the groups of the system that the policy asks [Env] about,
+// each once, by name.
+func (p *Policy) UnixGroups() []string {
+	var names []string
+	for _, g := range p.groups {
+		if g.unix != "" {
+			names = append(names, g.unix)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Pinned tells whether a folder rule names the path or something below it, so

@@ -175,7 +175,7 @@ roles: { r: { clearance: top, rights: [read] } }
 users: { a: { uid: 1, role: r }, b: { uid: 2, role: r }, c: { uid: 3, role: r } }
 groups: { sys: { unix: sys } }
 `, "matter: m\nclient: c\nlevel: low\nlead: a\nmembers: [ { group: sys, rights: [read] }, { user: b, rights: [read] } ]\nfolders: [ { path: t, level: top } ]\n")
-	everybody := &Env{Groups: func(string, string) bool { return true }}
+	everybody := asking(func(string, string) bool { return true })
 	for uid, rule := range map[uint32]string{1: "member.lead", 2: "member.user", 3: "level.named"} {
 		if d := p.Decide(Request{UID: uid, Matter: "m", Path: "t/x", Op: OpRead, At: at, Env: everybody}); d.Rule != rule {
 			t.Errorf("uid %d: %+v", uid, d)

@@ -46,7 +46,7 @@ func randomFirm(r *rand.Rand) *firm {
 			}
 		}
 		for i := range r.IntN(3) {
-			f.folders[m] = append(f.folders[m], fmt.Sprintf("      - { path: d%d, level: %s }", i, pick(r, []string{"mid", "top"})))
+			f.folders[m] = append(f.folders[m], fmt.Sprintf("{ path: d%d, level: %s }", i, pick(r, []string{"mid", "top"})))
 		}
 	}
 	for range r.IntN(3) {
@@ -60,7 +60,7 @@ func (f *firm) member(r *rand.Rand, who int) string {
 	if who > 4 {
 		name = fmt.Sprintf("group: g%d", who-5)
 	}
-	return fmt.Sprintf("      - { %s, rights: [%s]%s }", name, pick(r, []string{"read", "read, write", "read, create", "write, delete", "read, rename"}),
+	return fmt.Sprintf("{ %s, rights: [%s]%s }", name, pick(r, []string{"read", "read, write", "read, create", "write, delete", "read, rename"}),
 		pick(r, []string{"", ", purpose: p", ", until: 2026-11-21", ", ack: required"}))
 }
 
@@ -77,8 +77,8 @@ func (f *firm) files() map[string][]byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "matters:\n")
 	for _, m := range f.matters {
-		fmt.Fprintf(&b, "  - matter: %s\n    client: c\n    level: low\n    lead: u0\n    members:\n%s\n    folders:\n%s\n",
-			m, strings.Join(f.members[m], "\n"), strings.Join(f.folders[m], "\n"))
+		fmt.Fprintf(&b, "  - matter: %s\n    client: c\n    level: low\n    lead: u0\n    members: [%s]\n    folders: [%s]\n",
+			m, strings.Join(f.members[m], ", "), strings.Join(f.folders[m], ", "))
 	}
 	return map[string][]byte{
 		"firm.yaml": []byte(firmHead + propertyFirm + "users:\n" + strings.Join(f.users, "\n") + "\ngroups:\n" + strings.Join(f.groups, "\n") + "\n"),
@@ -99,7 +99,7 @@ func (f *firm) parse(t *testing.T) *Policy {
 // allowed lists every question of a grid that the policy answers with yes.
 func allowed(p *Policy, matters []string) map[string]bool {
 	yes := map[string]bool{}
-	env := &Env{Groups: func(_, user string) bool { return user == "u3" }}
+	env := asking(func(_, user string) bool { return user == "u3" })
 	for uid := range uint32(7) {
 		for _, m := range matters {
 			for _, path := range []string{"", "a", "d0", "d0/x", "d1/x"} {
@@ -177,7 +177,7 @@ func dropMember(r *rand.Rand) func(*firm) []string {
 func raiseFolder(r *rand.Rand) func(*firm) []string {
 	return func(f *firm) []string {
 		m := pick(r, f.matters)
-		f.folders[m] = append(slices.Clone(f.folders[m]), "      - { path: a, level: top }")
+		f.folders[m] = append(slices.Clone(f.folders[m]), "{ path: a, level: top }")
 		return f.matters
 	}
 }

@@ -96,12 +96,12 @@ func (r *raw) topLevel(s *source) fields {
 		"version":  r.once(s, "version", func(n *yaml.Node) { r.versionAt = s.nodePos(n); s.count(&r.version, "version", 1, 1)(n) }),
 		"timezone": r.once(s, "timezone", s.into(&r.timezone, "timezone")),
 		"as_of":    r.once(s, "as_of", s.when(&r.asOf, "as_of")),
-		"levels":   r.once(s, "levels", func(n *yaml.Node) { s.section(n, "levels", r.level(s)) }),
+		"levels":   r.once(s, "levels", func(n *yaml.Node) { s.pairs(n, "levels", r.level(s)) }),
 		"limits":   r.once(s, "limits", func(n *yaml.Node) { r.limits(s, n) }),
-		"roles":    func(n *yaml.Node) { s.section(n, "roles", r.role(s)) },
-		"users":    func(n *yaml.Node) { s.section(n, "users", r.user(s)) },
-		"groups":   func(n *yaml.Node) { s.section(n, "groups", r.group(s)) },
-		"duties":   func(n *yaml.Node) { s.section(n, "duties", r.duty(s)) },
+		"roles":    func(n *yaml.Node) { s.pairs(n, "roles", r.role(s)) },
+		"users":    func(n *yaml.Node) { s.pairs(n, "users", r.user(s)) },
+		"groups":   func(n *yaml.Node) { s.pairs(n, "groups", r.group(s)) },
+		"duties":   func(n *yaml.Node) { s.pairs(n, "duties", r.duty(s)) },
 		"blocked":  func(n *yaml.Node) { s.list(n, "blocked", r.block(s)) },
 		"matters":  func(n *yaml.Node) { s.list(n, "matters", func(n *yaml.Node) { r.readMatter(s, n) }) },
 		"walls":    func(n *yaml.Node) { s.list(n, "walls", func(n *yaml.Node) { r.readWall(s, n) }) },
@@ -132,7 +132,7 @@ func (r *raw) level(s *source) func(val, *yaml.Node) {
 			return
 		}
 		l := rawLevel{name: name}
-		s.fieldsOrEmpty(n, "level", fields{
+		s.fields(n, "level", fields{
 			"purpose":     s.word(&l.purpose, "purpose", "required", "session"),
 			"two_person":  func(n *yaml.Node) { s.fields(n, "two_person", fields{"ttl": s.duration(&l.ttl, "ttl")}, "ttl") },
 			"max_readers": s.count(&l.maxReaders, "max_readers", 1, 1_000_000),

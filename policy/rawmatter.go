@@ -1,6 +1,11 @@
 package policy
 
-import "gopkg.in/yaml.v3"
+import (
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
 
 type rawMatter struct {
 	at                                             pos
@@ -97,28 +102,56 @@ func (s *source) folder(n *yaml.Node) rawFolder {
 	return f
 }
 
-// refs reads a list of `kind: name` pairs, kind being one of allowed.
+// refs reads a list of `kind: name` pairs, kind being one of allowed. Neither
+// the list nor an item may be empty: it would be a wall in front of nobody.
 func (s *source) refs(out *[]rawRef, what string, allowed ...string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		s.list(n, what, func(n *yaml.Node) {
-			if n.Kind == yaml.ScalarNode && !isNull(n) {
-				s.nodePos(n).errorf("write "+allowed[0]+": "+n.Value, "%s must say what %q is", what, n.Value)
-				return
-			}
-			f := fields{}
-			for _, kind := range allowed {
-				ref := rawRef{kind: val{kind, s.nodePos(n)}}
-				f[kind] = func(n *yaml.Node) {
-					s.name(&ref.name, kind)(n)
-					if ref.name.given() {
-						*out = append(*out, ref)
-					}
-				}
-			}
-			s.fields(n, what, f)
-		})
-		if n.Kind == yaml.SequenceNode && len(n.Content) == 0 || isNull(n) {
+		s.list(n, what, func(n *yaml.Node) { s.ref(n, out, what, allowed) })
+		if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
 			s.nodePos(n).errorf("", "%s must not be empty", what)
+		}
+	}
+}
+
+func (s *source) ref(n *yaml.Node, out *[]rawRef, what string, allowed []string) {
+	if n.Kind == yaml.ScalarNode && !isNull(n) {
+		s.nodePos(n).errorf("write "+allowed[0]+": "+n.Value, "%s must say what %q is", what, n.Value)
+		return
+	}
+	f := fields{}
+	for _, kind := range allowed {
+		ref := rawRef{kind: val{kind, s.nodePos(n)}}
+		f[kind] = func(n *yaml.Node) {
+			s.name(&ref.name, kind)(n)
+			if ref.name.given() {
+				*out = append(*out, ref)
+			}
+		}
+	}
+	s.fields(n, what, f)
+	if n.Kind == yaml.MappingNode && len(n.Content) != 2 {
+		s.nodePos(n).errorf("", "an item of %s has one key: %s", what, strings.Join(allowed, " or "))
+	}
+}
+
+// sides reads the sides of a `between`. One side, or sides of people only,
+// would divide nothing.
+func (s *source) sides(out *[][]rawRef) func(*yaml.Node) {
+	kinds := append([]string{"user", "group"}, objectKinds...)
+	return func(n *yaml.Node) {
+		matters := false
+		s.list(n, "between", func(n *yaml.Node) {
+			var side []rawRef
+			s.refs(&side, "side of between", kinds...)(n)
+			*out = append(*out, side)
+			matters = matters || slices.ContainsFunc(side, func(r rawRef) bool { return slices.Contains(objectKinds, r.kind.s) })
+		})
+		switch {
+		case n.Kind != yaml.SequenceNode:
+		case len(n.Content) < 2:
+			s.nodePos(n).errorf("write between: [[client: C1], [client: C2]]", "between needs two sides")
+		case !matters:
+			s.nodePos(n).errorf("name a matter, client or tag", "between names nothing that could be kept apart")
 		}
 	}
 }
@@ -127,22 +160,15 @@ var objectKinds = []string{"matter", "client", "tag"}
 
 func (r *raw) readWall(s *source, n *yaml.Node) {
 	w := rawWall{at: s.nodePos(n)}
-	sides := append([]string{"user", "group"}, objectKinds...)
 	s.fields(n, "wall", fields{
-		"id":     s.name(&w.id, "wall id"),
-		"reason": s.into(&w.reason, "reason"),
-		"until":  s.when(&w.until, "until"),
-		"screen": s.refs(&w.screen, "screen", "user", "group"),
-		"from":   s.refs(&w.from, "from", objectKinds...),
-		"only":   s.refs(&w.only, "only", "user", "group"),
-		"to":     s.refs(&w.to, "to", objectKinds...),
-		"between": func(n *yaml.Node) {
-			s.list(n, "between", func(n *yaml.Node) {
-				var side []rawRef
-				s.refs(&side, "side of between", sides...)(n)
-				w.between = append(w.between, side)
-			})
-		},
+		"id":      s.name(&w.id, "wall id"),
+		"reason":  s.into(&w.reason, "reason"),
+		"until":   s.when(&w.until, "until"),
+		"screen":  s.refs(&w.screen, "screen", "user", "group"),
+		"from":    s.refs(&w.from, "from", objectKinds...),
+		"only":    s.refs(&w.only, "only", "user", "group"),
+		"to":      s.refs(&w.to, "to", objectKinds...),
+		"between": s.sides(&w.between),
 	}, "id", "reason")
 	if n.Kind == yaml.MappingNode {
 		s.wallForm(n)

@@ -34,6 +34,7 @@ var reasons = map[string][2]string{
 	"level.clearance":  {"the level is above the user's clearance", "密级高于该用户的可知密级"},
 	"level.role":       {"the level is denied to the role", "该密级不对此角色开放"},
 	"level.named":      {"the level is for people who are named one by one", "该密级仅限点名授权人员"},
+	"level.full":       {"more people may read here than the level allows", "可知人数超过该密级的上限"},
 	"level.mapping":    {"the level refuses memory mapping", "该密级禁止内存映射"},
 	"level.pinned":     {"a policy rule names this folder, so it stays where it is", "策略指定的文件夹不可移动"},
 	"need.purpose":     {"a purpose must be stated first", "须先说明使用目的"},

@@ -3,11 +3,14 @@ package policy
 import "time"
 
 // Env is what the policy cannot know by itself. Nil functions, and a nil Env,
-// mean nobody and no fault.
+// mean that no group is known, nobody is disabled and there is no fault.
 type Env struct {
-	// Groups tells whether user is in the system's group now. It must answer
-	// from memory: it is called while a file operation waits.
-	Groups func(unixGroup, user string) bool
+	// Groups tells whether user is in the system's group now. known is false
+	// when that cannot be said (not asked yet, no answer, an old answer): the
+	// user is then outside for grants and every `only`, and inside for a wall
+	// that keeps the group out. It must answer from memory: it is called while
+	// a file operation waits.
+	Groups func(unixGroup, user string) (member, known bool)
 	// Disabled is the emergency list.
 	Disabled func(user string) bool
 	// Fault names what keeps the whole system from deciding (sys.log, sys.keys,
@@ -26,8 +29,16 @@ func (e *Env) disabled(user string) bool {
 	return e != nil && e.Disabled != nil && e.Disabled(user)
 }
 
-func (e *Env) inGroup(unixGroup, user string) bool {
-	return e != nil && e.Groups != nil && e.Groups(unixGroup, user)
+// inGroup answers unsure when nobody knows.
+func (e *Env) inGroup(unixGroup, user string, unsure bool) bool {
+	if e == nil || e.Groups == nil {
+		return unsure
+	}
+	member, known := e.Groups(unixGroup, user)
+	if !known {
+		return unsure
+	}
+	return member
 }
 
 // Request is one question: may this caller do this to this object now?
@@ -69,6 +80,7 @@ type Decision struct {
 	Client  string
 	Level   string // of the path
 	Purpose string // the standing purpose under which access is allowed
-	// Expires is when time alone may change the answer; zero: never.
+	// Expires is the moment before which time alone does not change the answer,
+	// neither whether nor why nor how it is shown; zero: it never does.
 	Expires time.Time
 }

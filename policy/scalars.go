@@ -53,6 +53,8 @@ func (s *source) isName(v val, what string) bool {
 	switch {
 	case strings.ContainsFunc(v.s, isBlankOrControl):
 		why = "contains a blank or control character"
+	case strings.ContainsFunc(v.s, isInvisible):
+		why = "contains an invisible character"
 	case len(v.s) > maxName:
 		why = "is longer than 255 bytes"
 	case strings.Contains(v.s, "/"):
@@ -205,17 +207,42 @@ func (s *source) when(w *when, what string) func(*yaml.Node) {
 
 // end is the first moment after the date or the moment itself; zero when not
 // given.
-func (w when) end(zone *time.Location) time.Time { return w.on(zone, 1, 0) }
+func (w when) end(zone *time.Location) time.Time { return w.begin(zone, 1) }
 
 // start is the first moment of the date.
-func (w when) start(zone *time.Location) time.Time { return w.on(zone, 0, 0) }
+func (w when) start(zone *time.Location) time.Time { return w.begin(zone, 0) }
 
-// noon is what a date means for a test: some time during that day.
-func (w when) noon(zone *time.Location) time.Time { return w.on(zone, 0, 12) }
-
-func (w when) on(zone *time.Location, days, hour int) time.Time {
+func (w when) begin(zone *time.Location, days int) time.Time {
 	if !w.day {
 		return w.t
 	}
-	return time.Date(w.t.Year(), w.t.Month(), w.t.Day()+days, hour, 0, 0, 0, zone)
+	return dayStart(w.t.Year(), w.t.Month(), w.t.Day()+days, zone)
+}
+
+// noon is what a date means for a test: some time during that day.
+func (w when) noon(zone *time.Location) time.Time {
+	if !w.day {
+		return w.t
+	}
+	return time.Date(w.t.Year(), w.t.Month(), w.t.Day(), 12, 0, 0, 0, zone)
+}
+
+// dayStart is the first moment of a day in a zone: midnight, or later where the
+// clock is put forward over it (São Paulo, Beirut, Apia without a 30 December),
+// or the first of two. time.Date answers such midnights with either side.
+func dayStart(y int, m time.Month, d int, zone *time.Location) time.Time {
+	wall := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	t := time.Date(y, m, d-3, 12, 0, 0, 0, zone) // before it in every zone
+	for {
+		_, offset := t.Zone()
+		midnight := wall.Add(-time.Duration(offset) * time.Second)
+		_, next := t.ZoneBounds() // of the time with this offset
+		switch {
+		case !midnight.After(t):
+			return t
+		case next.IsZero() || midnight.Before(next):
+			return midnight.In(zone)
+		}
+		t = next
+	}
 }

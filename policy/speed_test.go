@@ -49,7 +49,7 @@ func TestDecideDoesNotAllocate(t *testing.T) {
 		t.Fatal(err)
 	}
 	sealed := []string{"绝密", "机密"}
-	env := &Env{Groups: func(g, u string) bool { return u == "user5" }, Disabled: func(string) bool { return false }}
+	env := &Env{Groups: func(_, u string) (member, known bool) { return u == "user5", u != "user7" }, Disabled: func(string) bool { return false }}
 	for _, c := range []struct {
 		uid   uint32
 		allow bool
@@ -82,7 +82,7 @@ func BenchmarkDecide(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	env := &Env{Groups: func(string, string) bool { return false }}
+	env := asking(func(string, string) bool { return false })
 	for name, uid := range map[string]uint32{"lead": 10000, "member": 10001, "stranger": 10009, "unknown": 1} {
 		b.Run(name, func(b *testing.B) {
 			r := Request{UID: uid, Matter: "2026-00000", Path: "证据/合同/a.docx", Op: OpRead, At: at, Env: env}

@@ -172,5 +172,5 @@ func (p *Policy) runOnly(t *test, r Request) []string {
 
 // env is a system in which everybody is in the test's groups and in no other.
 func (t *test) env() *Env {
-	return &Env{Groups: func(unixGroup, _ string) bool { return slices.Contains(t.in, unixGroup) }}
+	return &Env{Groups: func(unixGroup, _ string) (member, known bool) { return slices.Contains(t.in, unixGroup), true }}
 }

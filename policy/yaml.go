@@ -174,24 +174,9 @@ func (s *source) pairs(n *yaml.Node, what string, each func(key val, value *yaml
 	return true
 }
 
-// fieldsOrEmpty is fields for a mapping without required keys, which may be
-// left empty.
-func (s *source) fieldsOrEmpty(n *yaml.Node, what string, f fields) {
-	if !isNull(n) {
-		s.fields(n, what, f)
-	}
-}
-
-// section is pairs for a part that may be left empty (`users:` alone).
-func (s *source) section(n *yaml.Node, what string, each func(key val, value *yaml.Node)) {
-	if !isNull(n) {
-		s.pairs(n, what, each)
-	}
-}
-
-// list walks a sequence, which may be left empty.
+// list walks a sequence, which may be empty when it is written as [].
 func (s *source) list(n *yaml.Node, what string, each func(*yaml.Node)) {
-	if isNull(n) || !s.want(n, yaml.SequenceNode, what, "a list") {
+	if !s.want(n, yaml.SequenceNode, what, "a list") {
 		return
 	}
 	for _, item := range n.Content {
@@ -203,21 +188,26 @@ func isNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
 }
 
-// want reports a node of another kind. Aliases were reported already.
+// want reports a node of another kind. A key without a value is a mistake
+// whatever it would hold: a list of members, rights or walls that is lost in
+// editing must not read as none. Aliases were reported already.
 func (s *source) want(n *yaml.Node, kind yaml.Kind, what, kindName string) bool {
-	if n.Kind != kind && n.Kind != yaml.AliasNode {
+	switch {
+	case n.Kind == kind:
+		return true
+	case isNull(n):
+		s.nodePos(n).errorf("fill it in or leave it out", "%s must not be empty", what)
+	case n.Kind != yaml.AliasNode:
 		s.nodePos(n).errorf("", "%s must be %s, not %s", what, kindName, describe(n))
 	}
-	return n.Kind == kind
+	return false
 }
 
 func describe(n *yaml.Node) string {
-	switch {
-	case isNull(n):
-		return "empty"
-	case n.Kind == yaml.SequenceNode:
+	switch n.Kind {
+	case yaml.SequenceNode:
 		return "a list"
-	case n.Kind == yaml.MappingNode:
+	case yaml.MappingNode:
 		return "a mapping"
 	}
 	return fmt.Sprintf("%q", n.Value)

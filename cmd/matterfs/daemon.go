@@ -25,7 +25,8 @@ const (
 	// belongs to no matter.
 	storePurpose = "store"
 	// groupsStart is how long a mount waits for the first answer about unix
-	// groups before it goes on without members by group.
+	// groups before it goes on without members by group, and with every wall
+	// against a group up for everybody.
 	groupsStart = 5 * time.Second
 )
 
@@ -194,7 +195,7 @@ func (d *daemon) storeLogger(msg string, kv ...any) {
 func (d *daemon) startGroups(ctx context.Context) error {
 	// Nothing is told before there is a drive to tell: the goroutine waits for
 	// it, and the timer is far longer than a start.
-	d.groups = newGroups(d.userNames, d.refreshDrive)
+	d.groups = newGroups(d.groupQuestions, d.refreshDrive)
 	d.env = &policy.Env{Groups: d.groups.member, Fault: d.fault}
 	first := make(chan struct{})
 	run, stop := context.WithCancel(context.Background())
@@ -226,12 +227,14 @@ func (d *daemon) refreshDrive() {
 	}
 }
 
-func (d *daemon) userNames() []string {
-	var names []string
-	for _, u := range d.currentPolicy().Users() {
-		names = append(names, u.Name)
+// groupQuestions is who may be asked about: the users and the unix groups of
+// the policy in force.
+func (d *daemon) groupQuestions() (users, groups []string) {
+	p := d.currentPolicy()
+	for _, u := range p.Users() {
+		users = append(users, u.Name)
 	}
-	return names
+	return users, p.UnixGroups()
 }
 
 func (d *daemon) currentPolicy() *policy.Policy {

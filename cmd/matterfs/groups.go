@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"os/user"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -12,7 +13,8 @@ const (
 	// groupsEvery is how often memberships are read again.
 	groupsEvery = 20 * time.Second
 	// groupsMaxAge is how long an answer counts; a resolver that hangs takes
-	// access away rather than keeping it (DESIGN 3.2).
+	// access away rather than keeping it (DESIGN 3.2): nothing is known then,
+	// grants by group end and walls against groups stand for everybody.
 	groupsMaxAge = 60 * time.Second
 )
 
@@ -21,9 +23,10 @@ const (
 // here answers a file system request: it never waits.
 type groups struct {
 	snapshot atomic.Pointer[groupSnapshot]
-	users    func() []string // whom to look up; called for each snapshot
-	lookup   func(name string) ([]string, error)
-	changed  func() // called when an answer may differ from before; decisions are cached
+	whom     func() (users, groups []string)     // who may be asked about; called for each snapshot
+	gids     func(user string) ([]string, error) // the ids of a user's groups
+	gid      func(group string) (string, error)  // the id of a group
+	changed  func()                              // called when an answer may differ from before; decisions are cached
 	kick     chan struct{}
 	expiry   *time.Timer // calls changed when no new snapshot came in time
 }
@@ -31,22 +34,26 @@ type groups struct {
 // groupSnapshot is immutable once published.
 type groupSnapshot struct {
 	at     time.Time
-	member map[membership]bool
+	member map[membership]bool // a pair that is not in it is not known
 }
 
 type membership struct{ group, user string }
 
-func newGroups(users func() []string, changed func()) *groups {
-	g := &groups{users: users, lookup: lookupGroups, changed: changed, kick: make(chan struct{}, 1)}
+func newGroups(whom func() (users, groups []string), changed func()) *groups {
+	g := &groups{whom: whom, gids: lookupGIDs, gid: lookupGID, changed: changed, kick: make(chan struct{}, 1)}
 	g.expiry = time.AfterFunc(groupsMaxAge, changed)
 	g.expiry.Stop()
 	return g
 }
 
 // member is policy.Env.Groups. It allocates nothing.
-func (g *groups) member(group, user string) bool {
+func (g *groups) member(group, user string) (member, known bool) {
 	s := g.snapshot.Load()
-	return s.fresh() && s.member[membership{group, user}]
+	if !s.fresh() {
+		return false, false
+	}
+	member, known = s.member[membership{group, user}]
+	return member, known
 }
 
 func (s *groupSnapshot) fresh() bool {
@@ -82,36 +89,63 @@ func (g *groups) soon() {
 // refresh takes a snapshot and tells whether it answers differently. It is
 // dated by its beginning: what it says is no younger.
 func (g *groups) refresh() (differs bool) {
-	s := &groupSnapshot{at: time.Now(), member: make(map[membership]bool)}
-	for _, name := range g.users() {
-		names, err := g.lookup(name)
-		if err != nil {
-			continue // failure = not a member
-		}
-		for _, group := range names {
-			s.member[membership{group, name}] = true
-		}
-	}
+	s := &groupSnapshot{at: time.Now()}
+	s.member = g.ask(g.whom())
 	old := g.snapshot.Swap(s)
 	g.expiry.Reset(groupsMaxAge - time.Since(s.at))
 	return !old.fresh() || !maps.Equal(old.member, s.member)
 }
 
-// lookupGroups asks the system for the groups of a login name.
-func lookupGroups(name string) ([]string, error) {
+// ask finds out what is known. The system answers for a user without those
+// groups that it cannot reach, and calls that no error; so each group is asked
+// for by name before and after, and what changed in between says nothing.
+func (g *groups) ask(users, names []string) map[membership]bool {
+	member := map[membership]bool{}
+	ids := g.resolve(names)
+	if len(ids) == 0 {
+		return member // the policy names no group that could be asked about
+	}
+	for _, user := range users {
+		of, err := g.gids(user)
+		if err != nil {
+			continue // not known
+		}
+		for name, id := range ids {
+			member[membership{name, user}] = slices.Contains(of, id)
+		}
+	}
+	if !maps.Equal(ids, g.resolve(names)) {
+		clear(member)
+	}
+	return member
+}
+
+// resolve finds the ids of groups; those that the system does not know, or not
+// now, are left out.
+func (g *groups) resolve(names []string) map[string]string {
+	ids := map[string]string{}
+	for _, name := range names {
+		if id, err := g.gid(name); err == nil {
+			ids[name] = id
+		}
+	}
+	return ids
+}
+
+// lookupGIDs asks the system for the groups of a login name.
+func lookupGIDs(name string) ([]string, error) {
 	u, err := user.Lookup(name)
 	if err != nil {
 		return nil, err
 	}
-	ids, err := u.GroupIds()
+	return u.GroupIds()
+}
+
+// lookupGID asks the system for a group.
+func lookupGID(name string) (string, error) {
+	g, err := user.LookupGroup(name)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	var names []string
-	for _, id := range ids {
-		if g, err := user.LookupGroupId(id); err == nil {
-			names = append(names, g.Name)
-		}
-	}
-	return names, nil
+	return g.Gid, nil
 }

@@ -114,7 +114,7 @@ func (a *app) question(o questionOptions, dir string) (*question, error) {
 		return nil, err
 	}
 	q := &question{p: p, user: userName(p, o.as)}
-	in := func(group, _ string) bool { return slices.Contains(o.groups, group) }
+	in := func(group, _ string) (member, known bool) { return slices.Contains(o.groups, group), true }
 	q.r = policy.Request{Own: o.own, Env: &policy.Env{Groups: in}}
 	q.r.At, err = parseAt(o.at, p.Zone())
 	return q, err

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -224,50 +225,119 @@ func TestNotify(t *testing.T) {
 	}
 }
 
-func TestGroups(t *testing.T) {
-	now := map[string][]string{"li.na": {"lit-team"}}
-	var failing error
-	g := newGroups(func() []string { return []string{"li.na", "zhang.wei"} }, func() {})
-	g.lookup = func(name string) ([]string, error) { return now[name], failing }
-	if g.member("lit-team", "li.na") {
-		t.Error("member before the first answer")
+// directory is what the system says about groups; each answer can fail.
+type directory struct {
+	of              map[string][]string // group ids by user
+	ids             map[string]string   // group ids by name
+	failing, broken error               // of users, of groups
+	asked           int
+}
+
+func (d *directory) gids(user string) ([]string, error) {
+	d.asked++
+	return d.of[user], d.failing
+}
+
+func (d *directory) gid(group string) (string, error) {
+	d.asked++
+	if id, ok := d.ids[group]; ok {
+		return id, d.broken
 	}
+	return "", errors.New("no such group")
+}
+
+// groupsOf is a resolver that asks d about two people and the given groups.
+func groupsOf(d *directory, names ...string) *groups {
+	g := newGroups(func() (users, groups []string) { return []string{"li.na", "zhang.wei"}, names }, func() {})
+	g.gids, g.gid = d.gids, d.gid
+	return g
+}
+
+// says fails the test unless g answers "yes", "no" or "unknown".
+func (g *groups) says(t *testing.T, group, user, want string) {
+	t.Helper()
+	member, known := g.member(group, user)
+	got := "unknown"
+	if known {
+		got = map[bool]string{true: "yes", false: "no"}[member]
+	}
+	if got != want || member && !known {
+		t.Errorf("%s in %s: %s, want %s", user, group, got, want)
+	}
+}
+
+func TestGroups(t *testing.T) {
+	d := &directory{of: map[string][]string{"li.na": {"7", "8"}}, ids: map[string]string{"lit-team": "7"}}
+	g := groupsOf(d, "lit-team", "gone")
+	g.says(t, "lit-team", "li.na", "unknown") // before the first answer
 	if !g.refresh() || g.refresh() {
 		t.Error("the first answer differs, the same one again does not")
 	}
-	if !g.member("lit-team", "li.na") || g.member("lit-team", "zhang.wei") || g.member("other", "li.na") {
-		t.Error("snapshot is not what the system said")
-	}
+	g.says(t, "lit-team", "li.na", "yes")
+	g.says(t, "lit-team", "zhang.wei", "no")
+	g.says(t, "lit-team", "new.hire", "unknown")
+	g.says(t, "gone", "li.na", "unknown")
+	g.says(t, "other", "li.na", "unknown")
 	if n := testing.AllocsPerRun(100, func() { g.member("lit-team", "li.na") }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	failing = errors.New("no answer")
-	if !g.refresh() {
-		t.Error("a member less is no difference")
-	}
-	if g.member("lit-team", "li.na") {
-		t.Error("member although the system did not answer")
-	}
-	failing = nil
-	g.refresh()
 	old := *g.snapshot.Load()
 	old.at = time.Now().Add(-groupsMaxAge)
 	g.snapshot.Store(&old)
-	if g.member("lit-team", "li.na") {
-		t.Error("member by an answer that is too old")
-	}
+	g.says(t, "lit-team", "li.na", "unknown") // too old
+	g.says(t, "lit-team", "zhang.wei", "unknown")
 	if !g.refresh() {
 		t.Error("the same answer after one that had run out is a difference")
 	}
 }
 
-func TestLookupGroupsOfRoot(t *testing.T) {
-	names, err := lookupGroups("root")
-	if err != nil || len(names) == 0 || names[0] != "root" {
-		t.Errorf("groups of root: %q, %v", names, err)
+// TestGroupsThatCannotBeAsked: a directory that is down, for users or for
+// groups, or that comes up in the middle, is no answer.
+func TestGroupsThatCannotBeAsked(t *testing.T) {
+	d := &directory{of: map[string][]string{"li.na": {"7"}}, ids: map[string]string{"lit-team": "7"}}
+	g := groupsOf(d, "lit-team")
+	g.refresh()
+	d.failing = errors.New("no answer")
+	if !g.refresh() {
+		t.Error("to know less is no difference")
 	}
-	if _, err := lookupGroups("no such user"); err == nil {
+	g.says(t, "lit-team", "li.na", "unknown")
+	d.failing, d.broken = nil, errors.New("no answer")
+	g.refresh()
+	g.says(t, "lit-team", "li.na", "unknown")
+	d.broken = nil
+	g.gids = func(user string) ([]string, error) {
+		d.ids["lit-team"] = "9" // recreated while users are looked up
+		return d.gids(user)
+	}
+	g.refresh()
+	g.says(t, "lit-team", "li.na", "unknown")
+	g.refresh()
+	g.says(t, "lit-team", "li.na", "no")
+}
+
+// TestGroupsNobodyAsksFor: without a unix group in the policy the directory is
+// left alone.
+func TestGroupsNobodyAsksFor(t *testing.T) {
+	d := &directory{}
+	g := groupsOf(d)
+	g.refresh()
+	if g.says(t, "lit-team", "li.na", "unknown"); d.asked != 0 {
+		t.Errorf("%d questions", d.asked)
+	}
+}
+
+func TestLookupGroupsOfRoot(t *testing.T) {
+	ids, err := lookupGIDs("root")
+	id, idErr := lookupGID("root")
+	if err != nil || idErr != nil || id != "0" || !slices.Contains(ids, id) {
+		t.Errorf("groups of root: %q, %v; group root: %q, %v", ids, err, id, idErr)
+	}
+	if _, err := lookupGIDs("no such user"); err == nil {
 		t.Error("a user that does not exist has groups")
+	}
+	if _, err := lookupGID("no such group"); err == nil {
+		t.Error("a group that does not exist has an id")
 	}
 }
 
