@@ -206,9 +206,13 @@ func (o *Object) Attr() (Attr, error) {
 	return a, nil
 }
 
-// settled is the backing inode's state between slot writes, which move its
-// modification time for a moment.
+// settled is the backing inode's state between writes of slots and .mfs.dir,
+// which move its modification time for a moment.
 func (o *Object) settled(node Node) (Stat, error) {
+	if o.dir != nil {
+		o.dir.metaMu.Lock()
+		defer o.dir.metaMu.Unlock()
+	}
 	if o.file != nil {
 		o.file.mu.RLock()
 		defer o.file.mu.RUnlock()

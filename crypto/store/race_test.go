@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // together runs f n times at once and waits.
@@ -243,6 +244,33 @@ func TestRaceFolderMoves(t *testing.T) {
 	got, err := b.tree()
 	if err != nil || len(got) != 2 {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// A change of metadata does not show as a change of content, not for a moment.
+func TestRaceAttrSeesNoMovedTime(t *testing.T) {
+	b := newBench(t)
+	b.mkdir("d")
+	b.write("f", []byte("abc"))
+	old := time.Unix(1e9, 0)
+	for _, p := range []string{"d", "f"} {
+		o := b.at(p)
+		_, err := o.SetAttr(SetAttr{Mtime: &old})
+		must(t, err)
+		together(2, func(i int) {
+			for n := range uint32(200) {
+				mode := n % 0o777
+				set := SetAttr{}
+				if i == 0 {
+					set.Mode = &mode
+				}
+				if a, err := o.SetAttr(set); err != nil || !a.Mtime.Equal(old) {
+					t.Errorf("%s: time %v, %v", p, a.Mtime, err)
+					return
+				}
+			}
+		})
+		o.Release()
 	}
 }
 
