@@ -85,7 +85,7 @@ func (f *fileSystem) fillEntry(out *fuse.EntryOut, o *store.Object) (*node, erro
 	}
 	timeout := f.attrTimeout(o)
 	fillAttr(&out.Attr, o, &a)
-	n := f.nodes.learn(o)
+	n := f.nodes.learn(o, a.UID)
 	out.NodeId, out.Generation = n.id, 1
 	out.SetEntryTimeout(timeout)
 	out.SetAttrTimeout(timeout)

@@ -69,6 +69,13 @@ func targetOf(n *node) target {
 	return target{matter: o.Matter(), path: o.Path(), sealed: o.Levels(), fid: n.fid}
 }
 
+// asked describes a node together with whether the caller created it.
+func (r *request) asked(n *node) target {
+	t := targetOf(n)
+	t.own = n.createdBy(r.hdr.Uid)
+	return t
+}
+
 // child describes a name in directory n. own says that the caller makes it, or made it.
 func child(n *node, name string, own bool) target {
 	t := targetOf(n)
@@ -111,7 +118,7 @@ func (r *request) allowNode(op policy.Op) syscall.Errno {
 	if r.node.isRoot() {
 		return r.allowRoot()
 	}
-	return r.allow(op, targetOf(r.node))
+	return r.allow(op, r.asked(r.node))
 }
 
 // allowRoot decides what touches the root itself. Root and the daemon are nobody, but smbd

@@ -25,7 +25,7 @@ func (r *request) allowHandle(h *handle, op policy.Op, slot *pass) syscall.Errno
 		r.on = target{matter: h.node.obj.Matter(), path: path, fid: h.node.fid}
 		return 0
 	}
-	if errno := r.allow(op, targetOf(h.node)); errno != 0 {
+	if errno := r.allow(op, r.asked(h.node)); errno != 0 {
 		return errno
 	}
 	g := &grant{gen: r.st.gen, uid: r.hdr.Uid, path: r.on.path, dec: r.dec}
@@ -158,6 +158,7 @@ func (r *request) writeBack(h *handle, in *fuse.WriteIn, data []byte) (uint32, f
 	allowed := false
 	for _, w := range h.node.writerHandles() {
 		uids = append(uids, w.uid)
+		t.own = h.node.createdBy(w.uid)
 		if d := r.mayWriteBack(w.uid, t); d.Allow {
 			r.dec, allowed = d, true
 		} else if !allowed {
@@ -193,7 +194,7 @@ func (f *fileSystem) Flush(_ <-chan struct{}, _ *fuse.FlushIn) fuse.Status { ret
 func (f *fileSystem) Fsync(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	r, h, errno := f.onHandle(mFsync, &in.InHeader, in.Fh)
 	if errno == 0 {
-		errno = r.allow(policy.OpFsync, targetOf(h.node))
+		errno = r.allow(policy.OpFsync, r.asked(h.node))
 	}
 	if errno != 0 {
 		return fuse.Status(errno)
@@ -205,7 +206,7 @@ func (f *fileSystem) Fsync(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 func (f *fileSystem) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
 	r, h, errno := f.onHandle(mFallocate, &in.InHeader, in.Fh)
 	if errno == 0 {
-		errno = r.allow(policy.OpAllocate, targetOf(h.node))
+		errno = r.allow(policy.OpAllocate, r.asked(h.node))
 	}
 	if errno != 0 {
 		return fuse.Status(errno)

@@ -15,6 +15,8 @@ type node struct {
 	obj *store.Object
 	fid string // the object id as records show it
 
+	creator uint32 // uid of who made the object; it never changes
+
 	lookups uint64 // guarded by nodeTable.mu: references that the kernel holds
 
 	mu      sync.Mutex // guards writers; held for no call of the store or the kernel
@@ -23,6 +25,9 @@ type node struct {
 
 // isRoot reports whether n is the mount's root, which holds the matters.
 func (n *node) isRoot() bool { return n.id == fuse.FUSE_ROOT_ID }
+
+// createdBy reports whether uid made the object; the root is nobody's.
+func (n *node) createdBy(uid uint32) bool { return !n.isRoot() && n.creator == uid }
 
 // addWriter and dropWriter keep the set of writable handles, whose people answer for the
 // write-back of mapped pages.
@@ -78,9 +83,9 @@ func (t *nodeTable) get(id uint64) *node {
 	return t.ids[id]
 }
 
-// learn returns the node of an object and counts one reference of the kernel. It takes
-// over the caller's reference to the object.
-func (t *nodeTable) learn(o *store.Object) *node {
+// learn returns the node of an object that creator made and counts one reference of the
+// kernel. It takes over the caller's reference to the object.
+func (t *nodeTable) learn(o *store.Object, creator uint32) *node {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if n := t.objs[o.ID()]; n != nil {
@@ -89,7 +94,7 @@ func (t *nodeTable) learn(o *store.Object) *node {
 		return n
 	}
 	t.last++
-	n := &node{id: t.last, obj: o, fid: o.ID().String(), lookups: 1}
+	n := &node{id: t.last, obj: o, fid: o.ID().String(), creator: creator, lookups: 1}
 	t.ids[n.id], t.objs[o.ID()] = n, n
 	return n
 }

@@ -70,7 +70,7 @@ func (f *fileSystem) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut)
 
 // open decides, records and only then opens the store's file.
 func (r *request) open(n *node, want opening) (*handle, syscall.Errno) {
-	t := targetOf(n)
+	t := r.asked(n)
 	if errno := r.allowOpening(t, want); errno != 0 {
 		return nil, errno
 	}

@@ -50,11 +50,11 @@ func TestStrangerGetsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := f.nodes.learn(o)
+	n := f.nodes.learn(o, 0)
 	h := &handle{id: f.handles.reserve(), node: n, file: sh, uid: zhang, write: true}
 	f.handles.add(h)
 	root.Retain()
-	dir := f.nodes.learn(root)
+	dir := f.nodes.learn(root, 0)
 	dh := &handle{id: f.handles.reserve(), node: dir, uid: zhang}
 	f.handles.add(dh)
 
