@@ -51,9 +51,13 @@ func (f *fileSystem) rootAttr(out *fuse.Attr) {
 	out.Ctime, out.Ctimensec = stamp(f.started)
 }
 
-// boundary reports whether a name must be looked up on each walk: a matter's root, and a
-// folder that carries a level of its own, differ by caller.
+// boundary reports whether a name must be looked up on each walk: a matter's root, a folder
+// that carries a level of its own, and whatever stands where a rule of the policy points,
+// differ by caller.
 func (f *fileSystem) boundary(o *store.Object) bool {
+	if f.state.Load().policy.Pinned(o.Matter(), o.Path()) {
+		return true
+	}
 	if o.Kind() != crypto.Dir {
 		return false
 	}
@@ -62,10 +66,7 @@ func (f *fileSystem) boundary(o *store.Object) bool {
 		return true // a matter's root, or a folder that has no name any more
 	}
 	defer parent.Release()
-	if len(o.Levels()) > len(parent.Levels()) {
-		return true
-	}
-	return f.state.Load().policy.Pinned(o.Matter(), o.Path())
+	return len(o.Levels()) > len(parent.Levels())
 }
 
 // attrTimeout is how long the kernel may keep the attributes of o.
@@ -101,7 +102,10 @@ func (f *fileSystem) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.At
 	if errno != 0 {
 		return fuse.Status(errno)
 	}
-	return status(f.attrOut(r.node, out))
+	if err := f.attrOut(r.node, out); err != nil {
+		return status(err)
+	}
+	return fuse.Status(r.still())
 }
 
 // attrOut answers with the attributes of a node.
@@ -142,7 +146,7 @@ func (f *fileSystem) Statx(_ <-chan struct{}, in *fuse.StatxIn, out *fuse.StatxO
 	}
 	out.AttrValid, out.AttrValidNsec = attr.AttrValid, attr.AttrValidNsec
 	fillStatx(&out.Statx, &attr.Attr, birth)
-	return fuse.OK
+	return fuse.Status(r.still())
 }
 
 // Bits of statx(2)'s mask: all basic fields, and the birth time.

@@ -65,13 +65,12 @@ func (r *request) sealLevel(o *store.Object) error {
 	if o.Kind() != crypto.Dir {
 		return nil
 	}
-	m, _ := r.st.policy.Matter(o.Matter())
-	for _, rule := range m.Folders {
-		if rule.Path == o.Path() {
-			return o.RaiseLevel(rule.Level)
-		}
-	}
-	return nil
+	return SealLevels(r.st.policy, o, func(f *store.Object, level string) error {
+		rec := r.record("ok")
+		rec.Ev, rec.Path, rec.FID, rec.Level = "relabel", f.Path(), f.ID().String(), level
+		_, err := r.fs.opts.Audit.Append(rec)
+		return err
+	})
 }
 
 // Mkdir implements fuse.RawFileSystem.

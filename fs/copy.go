@@ -71,7 +71,10 @@ func (r *request) copyRead(h *handle, buf []byte, off int64) (int, syscall.Errno
 	}
 	n, err := h.file.ReadAt(buf, off)
 	rec := r.record("ok")
-	rec.H, rec.Off, rec.Len, rec.HasRange, rec.Flags = h.id, off, int64(n), true, "copy"
+	rec.H, rec.Off, rec.Len, rec.HasRange, rec.Flags = h.id, off, int64(n), err == nil, "copy"
+	if h.uid != r.hdr.Uid {
+		rec.OUID = int64(h.uid)
+	}
 	if errno := r.commit(rec, err); errno != 0 {
 		return 0, errno
 	}

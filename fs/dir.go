@@ -7,15 +7,24 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"matterfs/crypto"
+	"matterfs/crypto/store"
 	"matterfs/policy"
 )
 
-// entry is one name of a directory stream. kind is 0 when only opening the file would tell.
+// entry is one name of a listing. A folder carries its levels, which decide who sees it.
 type entry struct {
 	name   string
 	kind   crypto.Kind
 	ino    uint64
+	sealed []string
 	matter string // set at the root
+}
+
+// listing is one person's view of a directory: what they may know of, in the order that the
+// offsets of their stream count. What others may see leaves no gap in it.
+type listing struct {
+	gen     uint64 // of the policy that it was last decided under
+	entries []entry
 }
 
 // OpenDir implements fuse.RawFileSystem.
@@ -44,6 +53,13 @@ func (f *fileSystem) ReleaseDir(in *fuse.ReleaseIn) { f.handles.remove(in.Fh) }
 // ReadDir implements fuse.RawFileSystem.
 func (f *fileSystem) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
 	return f.readDir(mReadDir, in, out, func(r *request, e *entry, de fuse.DirEntry) bool {
+		if e.kind != crypto.Dir && e.ino == 0 { // only the file itself knows
+			if o, err := r.node.obj.Lookup(e.name); err == nil {
+				e.ino, e.kind = o.Ino(), o.Kind()
+				de.Ino, de.Mode = e.ino, typeBits(e.kind)
+				o.Release()
+			}
+		}
 		return out.AddDirEntry(de)
 	})
 }
@@ -51,36 +67,43 @@ func (f *fileSystem) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEn
 // ReadDirPlus implements fuse.RawFileSystem.
 func (f *fileSystem) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
 	return f.readDir(mReadDirPlus, in, out, func(r *request, e *entry, de fuse.DirEntry) bool {
-		eo := out.AddDirLookupEntry(de)
-		if eo == nil {
-			return false
+		o := r.plus(e)
+		if o != nil {
+			de.Ino, de.Mode = o.Ino(), typeBits(o.Kind())
 		}
-		r.plus(e, eo, out)
+		eo := out.AddDirLookupEntry(de)
+		if eo == nil || o == nil {
+			if o != nil {
+				o.Release()
+			}
+			return eo != nil
+		}
+		n, err := r.fs.fillEntry(eo, o)
+		if err != nil {
+			*eo = fuse.EntryOut{}
+			return true
+		}
+		r.learned = append(r.learned, n.id)
 		return true
 	})
 }
 
-// plus adds the attributes to an entry, when they can be had and the kernel may keep them.
-// An entry without a node id is a name alone; the kernel looks it up when someone walks it.
-func (r *request) plus(e *entry, eo *fuse.EntryOut, out *fuse.DirEntryList) {
-	if e.matter != "" || e.name == "." || e.name == ".." || r.node.isRoot() {
-		return
+// plus finds the object of an entry, when its attributes can be had and the kernel may keep
+// them. An entry without is a name alone; the kernel looks it up when someone walks it.
+func (r *request) plus(e *entry) *store.Object {
+	if r.node.isRoot() || e.name == "." || e.name == ".." {
+		return nil
 	}
 	o, err := r.node.obj.Lookup(e.name)
 	if err != nil {
-		return
+		return nil
 	}
 	if r.fs.boundary(o) {
+		e.ino = o.Ino()
 		o.Release()
-		return
+		return nil
 	}
-	n, err := r.fs.fillEntry(eo, o)
-	if err != nil {
-		*eo = fuse.EntryOut{}
-		return
-	}
-	r.learned = append(r.learned, n.id)
-	out.FixMode(eo.Attr.Mode)
+	return o
 }
 
 // emitter writes one entry into an answer and reports whether it fitted.
@@ -112,7 +135,7 @@ func (f *fileSystem) readDir(m method, in *fuse.ReadIn, out *fuse.DirEntryList, 
 	}
 }
 
-// emitAll emits the entries of the stream that the caller may know of.
+// emitAll emits the caller's listing from in.Offset on.
 func (r *request) emitAll(in *fuse.ReadIn, emit emitter) syscall.Errno {
 	h := r.fs.handles.get(in.Fh)
 	if h == nil || h.node != r.node {
@@ -123,14 +146,20 @@ func (r *request) emitAll(in *fuse.ReadIn, emit emitter) syscall.Errno {
 	}
 	h.dirMu.Lock()
 	defer h.dirMu.Unlock()
-	if in.Offset == 0 || h.entries == nil {
-		if err := r.snapshot(h); err != nil {
+	l := h.listings[in.Uid]
+	if l == nil || in.Offset == 0 {
+		var err error
+		if l, err = r.list(); err != nil {
 			return r.done(err)
 		}
+		if h.listings == nil {
+			h.listings = map[uint32]*listing{}
+		}
+		h.listings[in.Uid] = l
 	}
-	for i := in.Offset; i < uint64(len(h.entries)); i++ {
-		e := &h.entries[i]
-		if !r.shows(e) {
+	for i := in.Offset; i < uint64(len(l.entries)); i++ {
+		e := &l.entries[i]
+		if l.gen != r.st.gen && !r.shows(e) {
 			continue
 		}
 		de := fuse.DirEntry{Name: e.name, Ino: e.ino, Off: i + 1}
@@ -154,25 +183,59 @@ func (r *request) recordForeign(h *handle) syscall.Errno {
 	return r.commit(rec, nil)
 }
 
-// snapshot takes the listing that the stream's offsets count.
-func (r *request) snapshot(h *handle) error {
-	h.entries = append(h.entries[:0], entry{name: ".", kind: crypto.Dir}, entry{name: "..", kind: crypto.Dir})
+// list takes the caller's listing of the node.
+func (r *request) list() (*listing, error) {
+	found, err := r.entries()
+	if err != nil {
+		return nil, err
+	}
+	l := &listing{gen: r.st.gen, entries: []entry{{name: ".", kind: crypto.Dir}, {name: "..", kind: crypto.Dir}}}
+	for i := range found {
+		if r.shows(&found[i]) {
+			l.entries = append(l.entries, found[i])
+		}
+	}
+	return l, nil
+}
+
+// entries lists all that is in the node.
+func (r *request) entries() ([]entry, error) {
 	if r.node.isRoot() {
-		h.entries = append(h.entries, r.matters()...)
-		return nil
+		return r.matters(), nil
 	}
 	names, err := r.node.obj.ReadDir()
 	if err != nil {
-		h.entries = nil
-		return err
+		return nil, err
 	}
+	here := r.node.obj.Levels()
+	es := make([]entry, 0, len(names))
 	for _, n := range names {
-		h.entries = append(h.entries, entry{name: n.Name, kind: n.Kind, ino: n.Ino})
+		e := entry{name: n.Name, kind: n.Kind, ino: n.Ino, sealed: here}
+		if n.Kind == crypto.Dir && !r.openFolder(&e) {
+			continue
+		}
+		es = append(es, e)
 	}
-	return nil
+	return es, nil
 }
 
-// matters lists every matter of the policy that has a folder; shows filters per caller.
+// openFolder takes a folder's own level, which is sealed in it. One that cannot be opened
+// counts as the highest level; one that has gone meanwhile is left out.
+func (r *request) openFolder(e *entry) bool {
+	o, err := r.node.obj.Lookup(e.name)
+	if err == syscall.ENOENT {
+		return false
+	}
+	if err != nil {
+		e.sealed = append([]string{r.st.policy.TopLevel()}, e.sealed...)
+		return true
+	}
+	defer o.Release()
+	e.sealed, e.ino = o.Levels(), o.Ino()
+	return true
+}
+
+// matters lists every matter of the policy that has a folder.
 func (r *request) matters() []entry {
 	var es []entry
 	for _, m := range r.st.policy.Matters() {
@@ -184,8 +247,7 @@ func (r *request) matters() []entry {
 	return es
 }
 
-// shows decides whether the caller may know of an entry. A folder's own level is sealed in
-// it, so folders are opened to be decided.
+// shows decides whether the caller may know of an entry.
 func (r *request) shows(e *entry) bool {
 	if e.name == "." || e.name == ".." {
 		return true
@@ -195,14 +257,7 @@ func (r *request) shows(e *entry) bool {
 		return d.Allow || d.Shown == policy.Refused
 	}
 	t := child(r.node, e.name, false)
-	if e.kind == crypto.Dir {
-		o, err := r.node.obj.Lookup(e.name)
-		if err != nil {
-			return err != syscall.ENOENT
-		}
-		t.sealed = o.Levels()
-		o.Release()
-	}
+	t.sealed = e.sealed
 	return r.decide(policy.OpLookup, t).Allow
 }
 

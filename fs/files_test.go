@@ -164,7 +164,7 @@ func TestCopyFileRange(t *testing.T) {
 func TestPolicySwap(t *testing.T) {
 	t.Run("epoch", func(t *testing.T) {
 		d := mountFirm(t)
-		if err := incEpoch(d.srv.notifyFD); err != nil {
+		if err := d.srv.kernel.incEpoch(); err != nil {
 			t.Fatalf("this kernel does not take FUSE_NOTIFY_INC_EPOCH (6.16 or newer does): %v", err)
 		}
 		swapPolicy(t, d)

@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"errors"
 	"syscall"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"matterfs/audit"
+	"matterfs/crypto/store"
 	"matterfs/policy"
 )
 
@@ -16,9 +18,6 @@ type state struct {
 	policy *policy.Policy
 	env    *policy.Env
 	gen    uint64
-
-	previous *state    // the last one, for write-back that was on its way
-	since    time.Time // when this one began
 }
 
 // target is the thing a request is about: a node, or a name below a directory.
@@ -37,6 +36,7 @@ type request struct {
 	st   *state
 	node *node
 
+	op  policy.Op       // what was last decided
 	on  target          // what the last decision was about
 	dec policy.Decision // the last decision
 
@@ -102,8 +102,12 @@ func (s *state) decide(uid uint32, op policy.Op, t target, at time.Time) policy.
 // allow decides and records a refusal. An operation that changes something also needs a
 // log that can be written: what could not be recorded is not done.
 func (r *request) allow(op policy.Op, t target) syscall.Errno {
-	r.on = t
+	r.op, r.on = op, t
 	r.dec = r.decide(op, t)
+	for !r.current() { // decided under a policy that has just ended
+		r.st = r.fs.state.Load()
+		r.dec = r.decide(op, t)
+	}
 	if !r.dec.Allow {
 		return r.denied()
 	}
@@ -187,7 +191,12 @@ func (r *request) commit(rec *audit.Record, err error) syscall.Errno {
 	if errno != 0 {
 		rec.Res, rec.Note = unix.ErrnoName(errno), err.Error()
 	}
+	var corrupt *store.CorruptError
+	if errors.As(err, &corrupt) {
+		r.fs.damaged.Add(1)
+	}
 	if _, lerr := r.fs.opts.Audit.Append(rec); lerr != nil {
+		r.fs.voidAll() // the change may be done all the same; the kernel must not believe it is not
 		return syscall.EIO
 	}
 	return errno
@@ -199,3 +208,21 @@ func (r *request) done(err error) syscall.Errno { return r.commit(r.record("ok")
 // current reports whether the policy that allowed the request still runs. A handler that
 // took time asks before its answer leaves.
 func (r *request) current() bool { return r.fs.state.Load() == r.st }
+
+// still decides again what was allowed, when the policy changed meanwhile: no answer leaves
+// under a policy that has ended.
+func (r *request) still() syscall.Errno {
+	for !r.current() {
+		r.st = r.fs.state.Load()
+		errno := syscall.Errno(0)
+		if r.node.isRoot() && r.on.matter == "" {
+			errno = r.allowRoot()
+		} else {
+			errno = r.allow(r.op, r.on)
+		}
+		if errno != 0 {
+			return errno
+		}
+	}
+	return 0
+}

@@ -10,20 +10,20 @@ import (
 
 // handle is one open file or one open directory stream.
 type handle struct {
-	id     uint64
-	node   *node
-	file   *store.Handle // nil for a directory
-	uid    uint32        // of the opener
-	write  bool
-	append bool
-	sync   bool // O_SYNC or O_DSYNC: each write is durable before its answer
+	id    uint64
+	node  *node
+	file  *store.Handle // nil for a directory
+	uid   uint32        // of the opener
+	write bool
 
 	reads, fills, writes pass // the last decision of each kind
 
 	readBytes, wroteBytes atomic.Int64
 
-	dirMu   sync.Mutex // guards entries; held while a listing is taken and emitted
-	entries []entry
+	standing standing // of the opener, as a writer
+
+	dirMu    sync.Mutex // guards listings; held while one is taken and emitted
+	listings map[uint32]*listing
 }
 
 // grant is a remembered permission: it holds for one policy generation, one uid, one path
@@ -87,6 +87,19 @@ func (t *handleTable) remove(id uint64) *handle {
 	h := t.all[id]
 	delete(t.all, id)
 	return h
+}
+
+// files lists the open files.
+func (t *handleTable) files() []*handle {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var hs []*handle
+	for _, h := range t.all {
+		if h.file != nil {
+			hs = append(hs, h)
+		}
+	}
+	return hs
 }
 
 func (t *handleTable) count() int {

@@ -78,9 +78,12 @@ func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.
 	if h.uid != in.Uid {
 		rec.OUID = int64(h.uid)
 	}
+	if err != nil {
+		rec.HasRange = false // nothing was answered
+	}
 	if fill {
 		rec.Ev = "fill"
-		f.dropper.add(h.node.id)
+		f.dropper.add(h.node.id, f.sharedWithRefused(h.node))
 	}
 	if errno = r.commit(rec, err); errno != 0 {
 		clear(buf[:want])
@@ -113,15 +116,19 @@ func (f *fileSystem) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (ui
 	off := int64(in.Offset)
 	var n int
 	var err error
-	if h.append {
+	if in.Flags&syscall.O_APPEND != 0 { // as the descriptor is now, not as it was opened
 		off, n, err = h.file.Append(data)
 	} else {
 		n, err = h.file.WriteAt(data, off)
 	}
-	if err == nil && h.sync {
-		err = h.file.Sync()
+	if n < len(data) || err != nil || in.Flags&(syscall.O_SYNC|syscall.O_DSYNC) == 0 {
+		return r.wrote(h, off, n, len(data), err, nil)
 	}
-	return r.wrote(h, off, n, len(data), err, nil)
+	written, answer := r.wrote(h, off, n, len(data), nil, nil)
+	if err = h.file.Sync(); err != nil && answer == fuse.OK {
+		return 0, status(err) // the bytes are there, but not as durable as was asked
+	}
+	return written, answer
 }
 
 // wrote records a write and answers it.
@@ -137,8 +144,11 @@ func (r *request) wrote(h *handle, off int64, n, want int, err error, writers []
 	if writers != nil {
 		rec.Ev, rec.Note = "writeback", fmt.Sprintf("writers=%v", writers)
 	}
-	if n > 0 && err != nil {
+	if n > 0 && err != nil && writers == nil && n < want {
 		rec.Note, err = err.Error(), nil // a short write is told by its length
+	}
+	if n < want && writers != nil && err == nil {
+		err = syscall.EIO // the kernel does not look at the length of a write-back
 	}
 	errno := r.commit(rec, err)
 	h.wroteBytes.Add(int64(n))
@@ -150,16 +160,18 @@ func (r *request) wrote(h *handle, off int64, n, want int, err error, writers []
 
 // writeBack takes dirty mapped pages, which the kernel sends as uid 0 with any writable
 // handle of the file. Someone who may write must answer for them: a writer of the file who
-// still may, or could under the policy that ended less than ten seconds ago.
+// still may, or could until less than ten seconds ago.
 func (r *request) writeBack(h *handle, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
 	t := targetOf(h.node)
 	r.on = t
 	var uids []uint32
 	allowed := false
-	for _, w := range h.node.writerHandles() {
+	for _, w := range h.node.openHandles() {
+		if !w.write {
+			continue
+		}
 		uids = append(uids, w.uid)
-		t.own = h.node.createdBy(w.uid)
-		if d := r.mayWriteBack(w.uid, t); d.Allow {
+		if d := r.mayWriteBack(w); d.Allow {
 			r.dec, allowed = d, true
 		} else if !allowed {
 			r.dec = d
@@ -175,13 +187,13 @@ func (r *request) writeBack(h *handle, in *fuse.WriteIn, data []byte) (uint32, f
 	return r.wrote(h, int64(in.Offset), n, len(data), err, uids)
 }
 
-// mayWriteBack decides for one writer, now or under the policy that has just ended.
-func (r *request) mayWriteBack(uid uint32, t target) policy.Decision {
+// mayWriteBack decides for the opener of one writable handle.
+func (r *request) mayWriteBack(w *handle) policy.Decision {
 	now := r.fs.now()
-	d := r.st.decide(uid, policy.OpWrite, t, now)
-	if prev := r.st.previous; !d.Allow && prev != nil && now.Sub(r.st.since) < writeBackGrace {
-		if old := prev.decide(uid, policy.OpWrite, t, r.st.since); old.Allow {
-			return old
+	d := r.fs.judge(w, r.st, now)
+	if !d.Allow {
+		if before, ok := w.standing.mayFinish(now); ok {
+			return before
 		}
 	}
 	return d

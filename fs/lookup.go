@@ -43,8 +43,19 @@ func (r *request) found(o *store.Object, out *fuse.EntryOut) fuse.Status {
 		o.Release()
 		return fuse.Status(errno)
 	}
-	if _, err := r.fs.fillEntry(out, o); err != nil {
+	return r.entry(o, out)
+}
+
+// entry answers with an object's entry (taking over the reference), unless the policy that
+// allowed it has ended meanwhile.
+func (r *request) entry(o *store.Object, out *fuse.EntryOut) fuse.Status {
+	n, err := r.fs.fillEntry(out, o)
+	if err != nil {
 		return fuse.Status(r.done(err))
+	}
+	if errno := r.still(); errno != 0 {
+		r.fs.nodes.forget(n.id, 1)
+		return fuse.Status(errno)
 	}
 	return fuse.OK
 }
@@ -69,10 +80,7 @@ func (r *request) lookupMatter(name string, out *fuse.EntryOut) fuse.Status {
 		return fuse.EIO
 	}
 	root.Retain()
-	if _, err := r.fs.fillEntry(out, root); err != nil {
-		return fuse.Status(r.done(err))
-	}
-	return fuse.OK
+	return r.entry(root, out)
 }
 
 // matterRoot is the folder of a matter, nil when the store has none that opens.

@@ -19,8 +19,8 @@ type node struct {
 
 	lookups uint64 // guarded by nodeTable.mu: references that the kernel holds
 
-	mu      sync.Mutex // guards writers; held for no call of the store or the kernel
-	writers map[*handle]struct{}
+	mu      sync.Mutex           // guards handles; held for no call of the store or the kernel
+	handles map[*handle]struct{} // open files of this node
 }
 
 // isRoot reports whether n is the mount's root, which holds the matters.
@@ -29,29 +29,29 @@ func (n *node) isRoot() bool { return n.id == fuse.FUSE_ROOT_ID }
 // createdBy reports whether uid made the object; the root is nobody's.
 func (n *node) createdBy(uid uint32) bool { return !n.isRoot() && n.creator == uid }
 
-// addWriter and dropWriter keep the set of writable handles, whose people answer for the
-// write-back of mapped pages.
-func (n *node) addWriter(h *handle) {
+// addHandle and dropHandle keep the set of the node's open files. Its writers answer for
+// the write-back of mapped pages.
+func (n *node) addHandle(h *handle) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.writers == nil {
-		n.writers = make(map[*handle]struct{})
+	if n.handles == nil {
+		n.handles = make(map[*handle]struct{})
 	}
-	n.writers[h] = struct{}{}
+	n.handles[h] = struct{}{}
 }
 
-func (n *node) dropWriter(h *handle) {
+func (n *node) dropHandle(h *handle) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	delete(n.writers, h)
+	delete(n.handles, h)
 }
 
-// writerHandles is a snapshot of the node's writable handles.
-func (n *node) writerHandles() []*handle {
+// openHandles is a snapshot of the node's open files.
+func (n *node) openHandles() []*handle {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	hs := make([]*handle, 0, len(n.writers))
-	for h := range n.writers {
+	hs := make([]*handle, 0, len(n.handles))
+	for h := range n.handles {
 		hs = append(hs, h)
 	}
 	return hs

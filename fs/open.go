@@ -11,8 +11,7 @@ import (
 
 // opening is what the flags of an open ask for.
 type opening struct {
-	read, write, append, sync, trunc bool
-	excl                             bool
+	read, write, append, trunc, excl bool
 }
 
 func openingOf(flags uint32) opening {
@@ -21,7 +20,6 @@ func openingOf(flags uint32) opening {
 		read:   acc == syscall.O_RDONLY || acc == syscall.O_RDWR,
 		write:  acc == syscall.O_WRONLY || acc == syscall.O_RDWR,
 		append: flags&syscall.O_APPEND != 0,
-		sync:   flags&(syscall.O_SYNC|syscall.O_DSYNC) != 0,
 		trunc:  flags&syscall.O_TRUNC != 0,
 		excl:   flags&syscall.O_EXCL != 0,
 	}
@@ -80,8 +78,8 @@ func (r *request) open(n *node, want opening) (*handle, syscall.Errno) {
 	if errno := r.commit(rec, nil); errno != 0 {
 		return nil, errno
 	}
-	file, err := n.obj.Open(want.write)
-	if err == nil && want.trunc && want.write {
+	file, err := n.obj.Open(want.write || want.trunc)
+	if err == nil && want.trunc {
 		if err = file.Truncate(0); err != nil {
 			file.Close()
 		}
@@ -94,6 +92,11 @@ func (r *request) open(n *node, want opening) (*handle, syscall.Errno) {
 
 // allowOpening decides the rights that an open asks for.
 func (r *request) allowOpening(t target, want opening) syscall.Errno {
+	if want.trunc {
+		if errno := r.allow(policy.OpTruncate, t); errno != 0 {
+			return errno
+		}
+	}
 	if want.write {
 		if errno := r.allow(policy.OpOpenWrite, t); errno != 0 {
 			return errno
@@ -107,10 +110,9 @@ func (r *request) allowOpening(t target, want opening) syscall.Errno {
 
 // register enters an opened file into the handle table.
 func (r *request) register(id uint64, n *node, file *store.Handle, want opening) *handle {
-	h := &handle{id: id, node: n, file: file, uid: r.hdr.Uid, write: want.write, append: want.append, sync: want.sync}
-	if want.write {
-		n.addWriter(h)
-	}
+	h := &handle{id: id, node: n, file: file, uid: r.hdr.Uid, write: want.write}
+	h.standing.judge(r.dec, r.fs.now())
+	n.addHandle(h)
 	r.fs.handles.add(h)
 	return h
 }
@@ -189,8 +191,11 @@ func (f *fileSystem) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 
 // closeHandle closes the store's file and records it in the opener's name.
 func (f *fileSystem) closeHandle(r *request, h *handle) {
-	h.node.dropWriter(h)
+	h.node.dropHandle(h)
 	err := h.file.Close()
+	if h.write {
+		f.dropper.stale(h.node.id) // the last close may move ctime
+	}
 	if u, ok := r.st.policy.UserByUID(h.uid); ok {
 		r.dec.User = u.Name
 	}

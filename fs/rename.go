@@ -84,9 +84,15 @@ func (r *request) move(src *store.Object, to *node, oldName, newName string, noR
 		victim.Release()
 	}
 	from, there := child(r.node, oldName, false), child(to, newName, false)
+	levels := len(src.Levels())
 	err := r.node.obj.Rename(oldName, to.obj, newName, noReplace)
 	if err == nil {
 		err = r.sealLevel(src)
+		if len(src.Levels()) != levels || r.fs.boundary(src) {
+			// The kernel moved the name with its long life, and keeps attributes and pages below.
+			r.fs.void()
+			go r.fs.forgetPages()
+		}
 	}
 	r.on = target{matter: src.Matter(), path: from.path, fid: src.ID().String()}
 	rec := r.record("ok")

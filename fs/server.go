@@ -18,10 +18,6 @@ import (
 	"matterfs/policy"
 )
 
-// writeBackGrace is how long after a change of policy the dirty mapped pages of a former
-// writer are still taken: nobody else's work is lost to a revocation.
-const writeBackGrace = 10 * time.Second
-
 // Options is everything a mount needs. All but Env, Logger and Now must be set.
 type Options struct {
 	Mountpoint string           // an existing directory
@@ -49,19 +45,24 @@ type fileSystem struct {
 	procs    *procCache
 	refusals *refusals
 	dropper  *dropper
+	damaged  atomic.Uint64 // answers of EIO because of damage on the backing disk
+
+	// Set by the Server: make the kernel forget names, inside a handler; names and attributes.
+	void, voidAll, forgetPages func()
 }
 
 // Server is one mounted drive.
 type Server struct {
-	fs       *fileSystem
-	fuse     *fuse.Server
-	notifyFD int // a duplicate of the /dev/fuse descriptor, for messages go-fuse does not know
+	fs     *fileSystem
+	fuse   *fuse.Server
+	kernel channel
 
 	withoutEpoch bool // set by tests: behave as on a kernel that does not know INC_EPOCH
 
-	swap sync.Mutex // one change of policy at a time
-	stop chan struct{}
-	work sync.WaitGroup
+	swap  sync.Mutex // one change of policy at a time; guards ended
+	ended bool
+	stop  chan struct{}
+	work  sync.WaitGroup
 }
 
 func newFileSystem(o Options) *fileSystem {
@@ -88,10 +89,15 @@ func Mount(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{fs: f, stop: make(chan struct{})}
-	if s.notifyFD, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err == nil {
+	f.void, f.voidAll = s.voidInHandler, s.voidAll
+	f.forgetPages = func() { s.invalidate(f.nodes.live()) }
+	f.dropper.pages = func(id uint64) { s.fuse.InodeNotify(id, 0, 0) }
+	f.dropper.attrs = func(id uint64) { s.fuse.InodeNotify(id, -1, 0) }
+	if s.kernel.fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err == nil {
 		s.fuse, err = fuse.NewServer(f, fmt.Sprintf("/dev/fd/%d", fd), f.mountOptions())
 	}
 	if err != nil {
+		s.kernel.close()
 		return nil, errors.Join(err, Unmount(o.Mountpoint, true))
 	}
 	s.background()
@@ -122,9 +128,9 @@ func (f *fileSystem) panicked(v any) fuse.Status {
 	return fuse.EIO
 }
 
-// background starts the goroutines that drop filled pages and end windows of refusals.
+// background starts the goroutine that ends windows of refusals and notices when someone's
+// access to an open file runs out.
 func (s *Server) background() {
-	s.work.Go(func() { s.fs.dropper.run(s.stop, s.invalidate) })
 	s.work.Go(func() {
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
@@ -134,6 +140,9 @@ func (s *Server) background() {
 				return
 			case <-tick.C:
 				s.flushRefusals(time.Now())
+				if s.fs.anyExpired() {
+					s.Refresh()
+				}
 			}
 		}
 	})
@@ -149,9 +158,7 @@ func (s *Server) flushRefusals(now time.Time) {
 // Serve answers requests until the drive is unmounted, then closes what is still open.
 func (s *Server) Serve() {
 	s.fuse.Serve()
-	close(s.stop)
-	s.work.Wait()
-	unix.Close(s.notifyFD)
+	s.end()
 	for _, h := range s.fs.handles.drain() {
 		if h.file != nil {
 			r := &request{fs: s.fs, m: mRelease, hdr: &fuse.InHeader{}, st: s.fs.state.Load(), node: h.node, on: targetOf(h.node)}
@@ -160,6 +167,17 @@ func (s *Server) Serve() {
 	}
 	s.fs.nodes.close()
 	s.flushRefusals(time.Time{})
+}
+
+// end stops what works beside the requests.
+func (s *Server) end() {
+	s.swap.Lock()
+	s.ended = true
+	s.swap.Unlock()
+	close(s.stop)
+	s.work.Wait()
+	s.fs.dropper.stop()
+	s.kernel.close()
 }
 
 // Unmount asks the kernel to take the drive away; Serve returns when it has. Without lazy it
@@ -183,10 +201,12 @@ func (s *Server) Refresh() { s.change(s.Policy(), s.fs.opts.Env) }
 func (s *Server) change(p *policy.Policy, env *policy.Env) {
 	s.swap.Lock()
 	defer s.swap.Unlock()
-	old := *s.fs.state.Load()
-	old.previous = nil // one step back is enough, and a chain would never be freed
-	s.fs.state.Store(&state{policy: p, env: env, gen: old.gen + 1, previous: &old, since: s.fs.now()})
+	if s.ended {
+		return
+	}
+	s.fs.state.Store(&state{policy: p, env: env, gen: s.fs.state.Load().gen + 1})
 	s.fs.loadRoots()
+	s.fs.judgeHandles() // before the kernel is made to send dirty pages
 	s.voidNames()
 	s.invalidate(s.fs.nodes.live())
 }
@@ -198,12 +218,13 @@ type Stats struct {
 	Nodes      int       `json:"nodes"`
 	Handles    int       `json:"handles"`
 	Generation uint64    `json:"generation"`
+	Damaged    uint64    `json:"damaged"` // requests that met damage on the backing disk
 }
 
 // Stats reports the gauges of the mount.
 func (s *Server) Stats() Stats {
 	return Stats{
 		Mountpoint: s.fs.opts.Mountpoint, Started: s.fs.started, Nodes: len(s.fs.nodes.live()),
-		Handles: s.fs.handles.count(), Generation: s.fs.state.Load().gen,
+		Handles: s.fs.handles.count(), Generation: s.fs.state.Load().gen, Damaged: s.fs.damaged.Load(),
 	}
 }

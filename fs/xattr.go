@@ -56,7 +56,10 @@ func (f *fileSystem) GetXAttr(_ <-chan struct{}, hdr *fuse.InHeader, name string
 	if err == syscall.ENODATA {
 		return 0, fuse.ENODATA
 	}
-	if errno = r.done(err); errno != 0 {
+	if errno = r.still(); errno == 0 {
+		errno = r.done(err)
+	}
+	if errno != 0 {
 		return 0, fuse.Status(errno)
 	}
 	return sized(v, dest)
@@ -75,6 +78,9 @@ func (f *fileSystem) ListXAttr(_ <-chan struct{}, hdr *fuse.InHeader, dest []byt
 	names, err := r.node.obj.ListXattr()
 	if err != nil {
 		return 0, fuse.Status(r.done(err))
+	}
+	if errno = r.still(); errno != 0 {
+		return 0, fuse.Status(errno)
 	}
 	var list []byte
 	for _, n := range names {
@@ -118,7 +124,10 @@ func (f *fileSystem) Readlink(_ <-chan struct{}, hdr *fuse.InHeader) ([]byte, fu
 		return nil, fuse.EINVAL
 	}
 	to, err := r.node.obj.Readlink()
-	if errno = r.done(err); errno != 0 {
+	if errno = r.still(); errno == 0 {
+		errno = r.done(err)
+	}
+	if errno != 0 {
 		return nil, fuse.Status(errno)
 	}
 	return []byte(to), fuse.OK
