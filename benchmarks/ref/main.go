@@ -85,14 +85,15 @@ func (n *node) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEmbedd
 	return &node{ops.(*fs.LoopbackNode), n.extra}
 }
 
-// Open adds the flag to the loopback's answer.
+// Open adds the flag to the loopback's answer. O_DIRECT is the caller's word to the kernel about the mount; on the backing
+// file it would measure the disk, which the encrypting file systems read through the page cache.
 func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
-	h, out, errno := n.LoopbackNode.Open(ctx, flags)
+	h, out, errno := n.LoopbackNode.Open(ctx, flags&^syscall.O_DIRECT)
 	return h, out | n.extra, errno
 }
 
-// Create adds the flag to the loopback's answer.
+// Create adds the flag, as Open does.
 func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
-	inode, h, open, errno := n.LoopbackNode.Create(ctx, name, flags, mode, out)
+	inode, h, open, errno := n.LoopbackNode.Create(ctx, name, flags&^syscall.O_DIRECT, mode, out)
 	return inode, h, open | n.extra, errno
 }
