@@ -46,7 +46,7 @@ func isLog(dir string) bool {
 }
 
 // storeIDFor is the id that the log's first record must be chained to: as
-// given, else as the key store says.
+// given, else as the store says.
 func (a *app) storeIDFor(dir, given string) (string, error) {
 	if given != "" {
 		if _, err := crypto.ParseID(given); err != nil {
@@ -54,20 +54,19 @@ func (a *app) storeIDFor(dir, given string) (string, error) {
 		}
 		return given, nil
 	}
-	keys := a.flags.keys
-	if keys == "" {
-		s, err := a.settings(dir)
-		if bad := (*usageError)(nil); errors.As(err, &bad) {
-			return "", usagef("give the store's id with --store-id (init and status print it): %v", err)
-		}
+	if keys := a.flags.keys; keys != "" {
+		id, err := keystore.ReadStoreID(keys)
 		if err != nil {
-			return "", err
+			return "", keysError(keys, err)
 		}
-		keys = s.Keys
+		return id.String(), nil
 	}
-	id, err := keystore.ReadStoreID(keys)
+	s, err := a.settings(dir)
+	if bad := (*usageError)(nil); errors.As(err, &bad) {
+		return "", usagef("give the store's id with --store-id (init and status print it): %v", err)
+	}
 	if err != nil {
-		return "", keysError(keys, err)
+		return "", err
 	}
-	return id.String(), nil
+	return s.storeID()
 }

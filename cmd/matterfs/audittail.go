@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,8 +21,9 @@ func newAuditTail(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tail [DIR]",
 		Short: "print the newest records",
-		Long:  "tail prints the newest records of the store in DIR, or in a log directory, in local time; with --json as they stand in the log.",
-		Args:  cobra.MaximumNArgs(1),
+		Long: "tail prints the newest records of the store in DIR, or in a log directory, in local time; with --json as they stand in the log.\n" +
+			"With -f it goes on until it is told to end: by SIGTERM, with 0, or by ^C, with 130.",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.dir = optional(args, 0)
 			return runAuditTail(c.Context(), a, o)
@@ -45,7 +47,11 @@ func runAuditTail(ctx context.Context, a *app, o tailOptions) error {
 		return err
 	}
 	if o.follow {
-		return audit.Follow(ctx, at.log, from, a.printRecord)
+		err := audit.Follow(ctx, at.log, from, a.printRecord)
+		if errors.Is(err, context.Canceled) {
+			err = toldToEnd(ctx)
+		}
+		return err
 	}
 	return audit.ReadFrom(at.log, from, a.printRecord)
 }

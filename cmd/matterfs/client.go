@@ -58,21 +58,36 @@ func (c *client) ask(op string) (controlReply, error) {
 		return r, err
 	}
 	if !r.OK {
-		return r, &remoteError{r.Code, r.Error}
+		return r, r.refused()
 	}
 	return r, nil
 }
 
-// awaitEnd returns when the daemon has ended, or after a while without.
+// refused is a refusal as an error. The hint is the daemon's; an older one
+// sends none.
+func (r *controlReply) refused() error {
+	hint, known := hintNamed(r.Hint)
+	if !known && r.Code == exitPolicy {
+		hint = hintPolicy
+	}
+	return &remoteError{code: r.Code, msg: r.Error, hint: hint}
+}
+
+// awaitEnd returns when the daemon has ended, or after a while without. What
+// went wrong at its end is a *remoteError.
 func (c *client) awaitEnd() error {
 	if err := c.c.SetDeadline(time.Now().Add(unmountGrace + clientPatience)); err != nil {
 		return err
 	}
-	_, err := io.Copy(io.Discard, c.in)
-	if errors.Is(err, syscall.ECONNRESET) {
+	said, err := io.ReadAll(c.in)
+	if err != nil && !errors.Is(err, syscall.ECONNRESET) {
+		return err
+	}
+	var last controlReply
+	if len(said) == 0 || json.Unmarshal(said, &last) != nil || last.OK {
 		return nil
 	}
-	return err
+	return last.refused()
 }
 
 // sockets lists the stores that have a control socket.

@@ -34,6 +34,7 @@ type controlReply struct {
 	OK     bool          `json:"ok"`
 	Code   int           `json:"code,omitempty"`
 	Error  string        `json:"error,omitempty"`
+	Hint   string        `json:"hint,omitempty"` // what would help, see hintNames
 	Status *status       `json:"status,omitempty"`
 	Reload *reloadReport `json:"reload,omitempty"`
 	Lazy   bool          `json:"lazy,omitempty"`
@@ -128,8 +129,31 @@ func (d *daemon) reply(c *net.UnixConn, who actor, line []byte) (last bool, err 
 		d.warn("control socket", err)
 		return last, err
 	}
+	if last {
+		d.waiting.Store(c, nil)
+	}
 	_, err = c.Write(append(b, '\n'))
 	return last, err
+}
+
+// lastWord tells those who wait for the end what went wrong at it.
+func (d *daemon) lastWord(err error) {
+	b, bad := json.Marshal(refusal(err))
+	if bad != nil {
+		return
+	}
+	d.waiting.Range(func(c, _ any) bool {
+		d.warn("control socket", writeAll(c.(net.Conn), append(b, '\n')))
+		return true
+	})
+}
+
+func writeAll(c net.Conn, b []byte) error {
+	if err := c.SetDeadline(time.Now().Add(controlIdle)); err != nil {
+		return err
+	}
+	_, err := c.Write(b)
+	return err
 }
 
 // answer carries out one request.
@@ -161,8 +185,8 @@ func (d *daemon) answer(who actor, line []byte) (r controlReply, last bool) {
 }
 
 func refusal(err error) controlReply {
-	code, _ := explain(err)
-	return controlReply{Code: code, Error: err.Error()}
+	code, hint := explain(err)
+	return controlReply{Code: code, Error: err.Error(), Hint: hintNames[hint]}
 }
 
 // trusted says who may steer the daemon: root, its own uid, and the system

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,9 @@ const (
 	// groups before it goes on without members by group, and with every wall
 	// against a group up for everybody.
 	groupsStart = 5 * time.Second
+	// The last record is tried again before it is given up: the log takes up
+	// work again some time after its disk does.
+	lastTries, lastPause = 5, 300 * time.Millisecond
 )
 
 // daemon is one served store. open takes each part in order and close gives
@@ -60,6 +64,7 @@ type daemon struct {
 	// answering is read-locked while a request of the control socket is served,
 	// and locked for good when the daemon ends.
 	answering sync.RWMutex
+	waiting   sync.Map // connections that wait for the end: *net.UnixConn
 	// staleAt is when the policy in force becomes too old after a failed reload,
 	// Unix time in nanoseconds; 0: never. Every request reads it.
 	staleAt atomic.Int64
@@ -68,6 +73,9 @@ type daemon struct {
 	stopper    atomic.Pointer[actor] // who asked for the unmount through the socket
 	detached   chan struct{}
 	detachOnce sync.Once
+	// What the log lacks at the end, why, and both as the error of close.
+	missing            []string
+	missingErr, logEnd error
 }
 
 func newDaemon(a *app, s settings, mnt string) *daemon {
@@ -100,14 +108,16 @@ func (d *daemon) open(ctx context.Context) error {
 	return nil
 }
 
-// close gives back what open took, newest first.
-func (d *daemon) close() {
+// close gives back what open took, newest first. Its error is what the log
+// lacks; all else went to the diagnostics.
+func (d *daemon) close() error {
 	for len(d.undo) > 0 {
 		last := len(d.undo) - 1
 		undo := d.undo[last]
 		d.undo = d.undo[:last]
 		undo()
 	}
+	return d.logEnd
 }
 
 func (d *daemon) onClose(f func()) { d.undo = append(d.undo, f) }
@@ -152,6 +162,7 @@ func (d *daemon) unlock(ctx context.Context) error {
 	}
 	d.onClose(d.keys.Lock)
 	d.storeID = d.keys.StoreID().String()
+	d.warn("publish the store id", d.s.publishID(d.storeID))
 	return nil
 }
 
@@ -166,8 +177,25 @@ func (d *daemon) openLog(context.Context) error {
 		return &logError{err}
 	}
 	d.log = l
-	d.onClose(func() { d.warn("close log", l.Close()) })
+	d.onClose(d.closeLog)
+	d.warn("give the log to its readers", ownLog(d.s.Log, auditGID()))
 	return nil
+}
+
+// closeLog is the end of the records. Those who see to it that all is recorded
+// must hear of it when it is not.
+func (d *daemon) closeLog() {
+	err := d.log.Close()
+	missing := d.missing
+	if err != nil {
+		missing = append(missing, "what was refused since the log failed")
+	}
+	if missing == nil {
+		return
+	}
+	last, _ := d.log.Head()
+	d.logEnd = &logEndError{last, strings.Join(missing, "; "), errors.Join(d.missingErr, err)}
+	d.lastWord(d.logEnd)
 }
 
 func (d *daemon) openStore(context.Context) error {
@@ -185,8 +213,15 @@ func (d *daemon) openStore(context.Context) error {
 	return nil
 }
 
+// foreignEntry is the store's word for what [daemon.checkAndProvision] tells in
+// the reader's language.
+const foreignEntry = "foreign entry in the store"
+
 // storeLogger receives the store's diagnostics: key, value, key, value.
 func (d *daemon) storeLogger(msg string, kv ...any) {
+	if msg == foreignEntry {
+		return
+	}
 	d.logger.Warn().Fields(kv).Msg(msg)
 }
 
@@ -266,7 +301,15 @@ func (d *daemon) recordUnmount() {
 	if asked := d.stopper.Load(); asked != nil {
 		who = *asked
 	}
-	d.warn("record unmount", d.record(who, audit.Record{Ev: "umount", Res: "ok", Note: d.mnt}))
+	err := d.record(who, audit.Record{Ev: "umount", Res: "ok", Note: d.mnt})
+	for i := 0; i < lastTries && errors.Is(err, audit.ErrUnavailable); i++ {
+		time.Sleep(lastPause)
+		err = d.record(who, audit.Record{Ev: "umount", Res: "ok", Note: d.mnt})
+	}
+	if err != nil {
+		d.missing = append(d.missing, fmt.Sprintf("the unmount of %s by uid %d", d.mnt, who.uid))
+		d.missingErr = err
+	}
 }
 
 // sourceName is what /proc/mounts shows in its first column.

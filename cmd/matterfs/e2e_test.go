@@ -314,7 +314,10 @@ func TestGarbageInData(t *testing.T) {
 	if err := errors.Join(os.Mkdir(filepath.Join(f.s.Data, "lost+found"), 0o700), os.Symlink("/etc", filepath.Join(f.s.Data, "etc"))); err != nil {
 		t.Fatal(err)
 	}
-	f.mount()
+	code, _, errs := f.exec("mount", f.s.Dir, f.mnt, "--background")
+	if code != exitOK || strings.Count(errs, "notes.txt") != 1 || strings.Contains(errs, "folder") {
+		t.Errorf("exit code %d; what is not ours is told once, and as what it is:\n%s", code, errs)
+	}
 	lead.Reads(filepath.Join(f.matter(), "甲.txt"), "甲方")
 	lead.Lists(f.mnt, "2026-0142")
 	lead.Lists(f.matter(), "甲.txt")
@@ -354,8 +357,15 @@ func TestCorruptFile(t *testing.T) {
 		f.write(path, string(b))
 	}
 	f.mount()
+	if st := f.status(); st.Health != healthOK {
+		t.Errorf("before anybody met the damage: %+v", st.Warnings)
+	}
 	lead.IsDenied(filepath.Join(f.matter(), "坏.txt"), syscall.EIO)
 	lead.Reads(filepath.Join(f.matter(), "好.txt"), "好的")
+	code, out, _ := f.exec("status", f.s.Dir)
+	if code != exitNo || !strings.Contains(out, "data.damaged") || strings.Contains(out, " 0 requests met damage") {
+		t.Errorf("after somebody met the damage: exit code %d:\n%s", code, out)
+	}
 	f.umount()
 	f.verified()
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"matterfs/policy"
@@ -38,6 +39,22 @@ type overlapError struct{ what1, path1, what2, path2 string }
 
 func (e *overlapError) Error() string {
 	return fmt.Sprintf("%s (%s) and %s (%s) overlap", e.what1, e.path1, e.what2, e.path2)
+}
+
+// partError is a part of a store that is not where it should be.
+type partError struct {
+	place
+	why string
+}
+
+func (e *partError) Error() string { return fmt.Sprintf("%s directory %s %s", e.what, e.path, e.why) }
+
+// missing matches a *partError of one of these parts.
+func missing(parts ...string) func(error) bool {
+	return func(err error) bool {
+		var e *partError
+		return errors.As(err, &e) && slices.Contains(parts, e.what)
+	}
 }
 
 // busyError is a store that another daemon serves. PID is 0 when unknown.
@@ -113,6 +130,19 @@ type logError struct{ err error }
 func (e *logError) Error() string { return "audit log: " + e.err.Error() }
 func (e *logError) Unwrap() error { return e.err }
 
+// logEndError is a service that ended while its log could not be written.
+type logEndError struct {
+	last uint64 // number of the last record in the log
+	what string // what is not in it
+	err  error
+}
+
+func (e *logEndError) Error() string {
+	return fmt.Sprintf("audit log: it ends with record %d; not recorded: %s: %v", e.last, e.what, e.err)
+}
+
+func (e *logEndError) Unwrap() error { return e.err }
+
 // noDaemonError: nothing answers for a store.
 type noDaemonError struct{ what string }
 
@@ -124,10 +154,11 @@ type fuseError struct{ err error }
 func (e *fuseError) Error() string { return "mount: " + e.err.Error() }
 func (e *fuseError) Unwrap() error { return e.err }
 
-// remoteError is a daemon's refusal, as it told it, with its exit code.
+// remoteError is a daemon's refusal, as it told it, with its exit code and hint.
 type remoteError struct {
 	code int
 	msg  string
+	hint msg
 }
 
 func (e *remoteError) Error() string { return e.msg }

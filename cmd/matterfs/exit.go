@@ -50,6 +50,7 @@ var exitTable = []exitRow{
 	{asErr[*mountpointError], exitUsage, hintMountpoint},
 	{asErr[*notMountError], exitUsage, hintNotOurMount},
 
+	{missing("policy"), exitPolicy, hintPolicyMissing},
 	{asErr[*policy.OwnershipError], exitPolicy, hintPolicyOwner},
 	{asErr[*policyTestsError], exitPolicy, hintTests},
 	{asErr[*vanishedError], exitPolicy, hintVanished},
@@ -68,10 +69,13 @@ var exitTable = []exitRow{
 
 	{asErr[*audit.TamperedError], exitTampered, hintTampered},
 	{asErr[*audit.IncompleteError], exitIncomplete, hintIncomplete},
+	{missing("log", "state"), exitLog, hintLogMissing},
+	{asErr[*logEndError], exitLog, hintLogEnd},
 	{asErr[*logError], exitLog, hintLog},
 	{isErr(audit.ErrUnavailable), exitLog, hintLog},
 	{asErr[*audit.LineError], exitTampered, hintTampered},
 
+	{missing("data"), exitCorrupt, hintNotStore},
 	{isErr(store.ErrNotStore), exitCorrupt, hintNotStore},
 	{asErr[*store.CorruptError], exitCorrupt, hintCorrupt},
 	{isErr(syscall.ENOSPC), exitNo, hintFull},
@@ -83,7 +87,7 @@ var exitTable = []exitRow{
 // explain returns the exit code of an error and the hint that goes with it.
 func explain(err error) (int, msg) {
 	if remote := (*remoteError)(nil); errors.As(err, &remote) {
-		return remote.code, hintOfCode(remote.code)
+		return remote.code, remote.hint
 	}
 	for _, row := range exitTable {
 		if row.match(err) {
@@ -91,18 +95,6 @@ func explain(err error) (int, msg) {
 		}
 	}
 	return exitNo, noMsg
-}
-
-// hintOfCode is the hint for a refusal that came from a daemon: only its code
-// crossed the socket.
-func hintOfCode(code int) msg {
-	switch code {
-	case exitPolicy:
-		return hintPolicy
-	case exitNotPermitted:
-		return hintNotPermitted
-	}
-	return noMsg
 }
 
 func isErr(target error) func(error) bool {

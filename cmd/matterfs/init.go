@@ -8,8 +8,10 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"matterfs/crypto/keystore"
 	"matterfs/crypto/store"
@@ -184,7 +186,10 @@ func (m *maker) make() error {
 			return err
 		}
 	}
-	if err := m.write(filepath.Join(m.s.Policy, "firm.yaml"), []byte(firmTemplate), 0o644); err != nil {
+	if err := m.write(filepath.Join(m.s.Policy, "firm.yaml"), []byte(firmTemplate), 0o640); err != nil {
+		return err
+	}
+	if err := m.write(m.s.storeIDFile(), []byte(m.store+"\n"), 0o644); err != nil {
 		return err
 	}
 	// The configuration is last: it is what makes the directory a store.
@@ -208,17 +213,46 @@ func (m *maker) makeDirs() error {
 		path string
 		mode os.FileMode
 	}{
-		{m.s.Dir, 0o711}, {m.s.Data, 0o700}, {m.s.Keys, 0o700}, {m.s.Policy, 0o755},
-		{filepath.Join(m.s.Policy, "matters"), 0o755}, {m.s.Log, 0o750}, {m.s.State, 0o700},
+		{m.s.Dir, 0o711}, {m.s.Data, 0o700}, {m.s.Keys, 0o700}, {m.s.Policy, 0o750},
+		{filepath.Join(m.s.Policy, "matters"), 0o750}, {m.s.Log, 0o750}, {m.s.State, 0o700},
 	} {
 		if err := m.mkdir(d.path, d.mode); err != nil {
 			return err
 		}
 	}
-	if gid := auditGID(); gid >= 0 {
-		return os.Chown(m.s.Log, -1, gid)
+	return ownLog(m.s.Log, auditGID())
+}
+
+// ownLog gives the log's directory and its older parts to those who may read
+// them. A group that somebody chose is left alone; the file that grows has the
+// group from package audit.
+func ownLog(dir string, gid int) error {
+	if gid < 0 {
+		return nil
 	}
-	return nil
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	paths := []string{dir}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "audit") && e.Type().IsRegular() {
+			paths = append(paths, filepath.Join(dir, e.Name()))
+		}
+	}
+	for _, path := range paths {
+		err = errors.Join(err, giveGroup(path, gid))
+	}
+	return err
+}
+
+// giveGroup changes the group of what still has root's.
+func giveGroup(path string, gid int) error {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil || st.Gid != 0 {
+		return err
+	}
+	return os.Lchown(path, -1, gid)
 }
 
 func (m *maker) mkdir(path string, mode os.FileMode) error {

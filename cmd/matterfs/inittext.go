@@ -97,7 +97,7 @@ timezone: Asia/Shanghai
 levels:
   秘密: {}
   机密: { purpose: required }
-  绝密: { purpose: session, max_readers: 5 }
+  绝密: { purpose: required, max_readers: 5 }
 
 # A role only caps what a member may do, it never grants. 角色只限制,不授权。
 roles:

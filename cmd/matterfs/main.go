@@ -41,11 +41,8 @@
 package main
 
 import (
-	"context"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	_ "time/tzdata" // policies name a time zone; a minimal server has no zone files
 
 	"github.com/spf13/cobra"
@@ -55,12 +52,10 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run executes one command line and returns its exit code. A second signal
-// ends the process the hard way, because the first one restores the default.
+// run executes one command line and returns its exit code.
 func run(args []string, stdin *os.File, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	defer stop()
-	context.AfterFunc(ctx, stop)
 	a := &app{stdin: stdin, out: stdout, err: stderr, getenv: os.Getenv, lang: langOf(os.Getenv)}
 	root := newRoot(a)
 	root.SetArgs(args)

@@ -40,6 +40,8 @@ const (
 	msgUnchanged
 	msgReloadFailed
 	msgForeign
+	msgDamaged
+	msgPolicyExposed
 	msgBadMatter
 	msgSameDevice
 	msgSwap
@@ -62,11 +64,14 @@ const (
 	msgAllowed
 	msgRefused
 	msgAsk
+	msgNotReached
 	msgVerifyOK
 	msgVerifyBad
+	msgUnanchored
 	hintUsage
 	hintPolicy
 	hintPolicyOwner
+	hintPolicyMissing
 	hintTests
 	hintVanished
 	hintNoDaemon
@@ -79,6 +84,8 @@ const (
 	hintSecretMode
 	hintNotPermitted
 	hintLog
+	hintLogMissing
+	hintLogEnd
 	hintTampered
 	hintIncomplete
 	hintCorrupt
@@ -108,7 +115,9 @@ var messages = map[msg][2]string{
 	msgReloaded:         {"policy reloaded: %s, %d users, %d matters", "策略已重新载入:%s,用户 %d,案件 %d"},
 	msgUnchanged:        {"policy unchanged: %s", "策略没有变化:%s"},
 	msgReloadFailed:     {"policy not reloaded, the last good one stays in force:\n%v", "策略未能重新载入,继续使用上一份有效策略:\n%v"},
-	msgForeign:          {"folder %s in the data directory is not ours; it is not served", "数据目录中的 %s 不属于本库,不予提供"},
+	msgForeign:          {"%s in the data directory is not ours; it is not served", "数据目录中的 %s 不属于本库,不予提供"},
+	msgDamaged:          {"requests that met damaged data since the start: %s; the log names the files (res EIO)", "启动以来遇到数据损坏的请求:%s 次;日志中 res 为 EIO 的记录指明文件"},
+	msgPolicyExposed:    {"others can read the policy %[1]s, which names clients and walls; run: chmod -R o-rwx %[1]s", "他人可以读取策略 %[1]s,其中载有客户和隔离墙;请运行:chmod -R o-rwx %[1]s"},
 	msgBadMatter:        {"matter %s cannot be served: %v", "案件 %s 无法提供:%v"},
 	msgSameDevice:       {"keys and data are on one file system: a snapshot of it defeats destruction by key", "密钥与数据在同一文件系统上:对它做快照会使销毁密钥失去作用"},
 	msgSwap:             {"the keys could not be locked in memory (RLIMIT_MEMLOCK): they may reach the swap", "密钥未能锁定在内存中(RLIMIT_MEMLOCK):可能被换出到磁盘"},
@@ -130,13 +139,16 @@ var messages = map[msg][2]string{
 	msgTestsFailed:      {"%d of %d policy tests failed", "策略测试 %[2]d 项中 %[1]d 项失败"},
 	msgAllowed:          {"allowed", "允许"},
 	msgRefused:          {"refused", "拒绝"},
+	msgNotReached:       {"(not reached)", "(未及此关)"},
 	msgAsk:              {"ask %s", "请联系 %s"},
 	msgVerifyOK:         {"log ok: %d records, %d to %d", "日志完好:%d 条记录,%d 至 %d"},
 	msgVerifyBad:        {"log not ok: %d problems in %d records", "日志有问题:%[2]d 条记录中 %[1]d 处"},
+	msgUnanchored:       {"records %d to %d are not anchored: the head does not know them, only the chain vouches for them", "记录 %d 至 %d 未经锚定:链头没有登记,仅由哈希链证明"},
 
 	hintUsage:           {"matterfs --help lists the verbs, matterfs VERB --help their flags", "matterfs --help 列出命令,matterfs 命令 --help 列出选项"},
 	hintPolicy:          {"mend the lines named above, then run: matterfs policy check DIR", "请修正上述各行,然后运行:matterfs policy check DIR"},
 	hintPolicyOwner:     {"run: chown -R root:root POLICY && chmod -R go-w POLICY", "请运行:chown -R root:root POLICY && chmod -R go-w POLICY"},
+	hintPolicyMissing:   {"bring the policy back from its backup, or name it with --policy DIR", "请从备份恢复策略,或用 --policy DIR 指定"},
 	hintTests:           {"mend the policy or its tests, then run: matterfs policy test DIR", "请修正策略或其测试,然后运行:matterfs policy test DIR"},
 	hintVanished:        {"put the matter back into the policy; to hide it from everybody give it `status: sealed`", "请把该案件写回策略;若要对所有人隐藏,写 `status: sealed`"},
 	hintNoDaemon:        {"start it with: matterfs mount DIR MOUNTPOINT", "请启动:matterfs mount DIR 挂载点"},
@@ -149,7 +161,9 @@ var messages = map[msg][2]string{
 	hintSecretMode:      {"run: chmod 600 FILE", "请运行:chmod 600 FILE"},
 	hintNotPermitted:    {"run it as root", "请以 root 运行"},
 	hintLog:             {"nothing is served without a log: free space or mend the permissions of the log and state directories", "没有日志就不提供服务:请释放空间或修正日志和状态目录的权限"},
-	hintTampered:        {"keep a copy of the log and state directories as evidence, then run: matterfs audit verify DIR", "请先备份日志和状态目录作为证据,然后运行:matterfs audit verify DIR"},
+	hintLogMissing:      {"is its volume mounted? bring log and state back from their backup, both together, or name them with --log DIR and --state DIR; where there is none, make both empty with mkdir -m 700: a new log begins", "其所在的卷挂载了吗?请从备份一并恢复日志和状态目录,或用 --log DIR 和 --state DIR 指定;若无备份,请用 mkdir -m 700 建立两个空目录,日志从头开始"},
+	hintLogEnd:          {"write down what is missing here; free space or mend the log directory, then mount: the log goes on from its last record", "请另行记下此处缺少的内容;释放空间或修复日志目录后重新挂载,日志从最后一条继续"},
+	hintTampered:        {"keep a copy of the log and state directories as evidence, then run: matterfs audit verify DIR; to serve again bring the log back from its backup, or move its files and audit.head away: a new log begins", "请先备份日志和状态目录作为证据,然后运行:matterfs audit verify DIR;若要恢复服务,请从备份恢复日志,或移走日志文件和 audit.head,从新日志开始"},
 	hintIncomplete:      {"records are missing at the end: bring the log back from its backup; matterfs audit verify DIR shows where it stops", "日志末尾缺少记录:请从备份恢复;matterfs audit verify DIR 显示截止位置"},
 	hintCorrupt:         {"bring the named file back from the data backup", "请从数据备份恢复上述文件"},
 	hintNotStore:        {"is the volume with the data mounted? bring the data back from their backup, or name them with --data DIR", "数据所在的卷挂载了吗?请从备份恢复数据,或用 --data DIR 指定"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 )
@@ -38,7 +39,7 @@ func newMount(a *app) *cobra.Command {
 	return c
 }
 
-func runMount(ctx context.Context, a *app, o mountOptions) error {
+func runMount(ctx context.Context, a *app, o mountOptions) (err error) {
 	s, err := a.settings(o.dir)
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func runMount(ctx context.Context, a *app, o mountOptions) error {
 	}
 	a.warnKernel()
 	d := newDaemon(a, s, mnt)
-	defer d.close()
+	defer func() { err = errors.Join(err, d.close()) }()
 	if err := d.open(ctx); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"matterfs/crypto/keystore"
 )
@@ -71,14 +70,12 @@ func (s *settings) checkDirs() error {
 		switch {
 		case os.IsNotExist(err) && p.what == "keys":
 			return keystoreMissing(p.path)
-		case p.what == "log" && err == nil && !st.IsDir():
-			return &logError{&os.PathError{Op: "open", Path: p.path, Err: syscall.ENOTDIR}}
 		case os.IsNotExist(err):
-			return usagef("%s directory %s does not exist", p.what, p.path)
+			return &partError{place: p, why: "does not exist"}
 		case err != nil:
 			return err
 		case !st.IsDir():
-			return usagef("%s: %s is not a directory", p.what, p.path)
+			return &partError{place: p, why: "is not a directory"}
 		}
 	}
 	return nil

@@ -13,7 +13,8 @@ type policyReport struct {
 	Hash    string `json:"hash"`
 	Users   int    `json:"users"`
 	Matters int    `json:"matters"`
-	Loose   string `json:"loose,omitempty"` // why a mount would refuse it all the same
+	Loose   string `json:"loose,omitempty"`   // why a mount would refuse it all the same
+	Exposed bool   `json:"exposed,omitempty"` // others can read it
 }
 
 func newPolicyCheck(a *app) *cobra.Command {
@@ -35,14 +36,17 @@ func runPolicyCheck(a *app, dir string) error {
 	if err != nil {
 		return err
 	}
-	r := policyReport{Hash: p.Hash(), Users: len(p.Users()), Matters: len(p.Matters())}
+	r := policyReport{Hash: p.Hash(), Users: len(p.Users()), Matters: len(p.Matters()), Exposed: exposed(dir)}
 	// A draft in somebody's home is fine; one in a store is not.
 	if err := policy.CheckOwnership(dir); err != nil {
 		r.Loose = err.Error()
 		a.say(msgPolicyLoose, err)
 	}
-	for _, w := range p.Warnings() {
+	for _, w := range append(p.Warnings(), unmeetable(p)...) {
 		fmt.Fprintln(a.err, w.Warning())
+	}
+	if r.Exposed {
+		a.say(msgPolicyExposed, dir)
 	}
 	if a.json {
 		return a.printJSON(r)

@@ -32,6 +32,7 @@ type gateReport struct {
 	Gate   int      `json:"gate"`
 	Name   string   `json:"name"`
 	Pass   bool     `json:"pass"`
+	Decide bool     `json:"decides,omitempty"` // the first that refuses: what is logged and shown
 	Rule   string   `json:"rule,omitempty"`
 	Reason string   `json:"reason,omitempty"`
 	Pos    string   `json:"pos,omitempty"`
@@ -168,21 +169,29 @@ func (q *question) report(d policy.Decision, gates []policy.GateResult) explainR
 	if !d.Allow {
 		r.Shown = d.Shown.String()
 	}
+	decided := false
 	for _, g := range gates {
-		r.Gates = append(r.Gates, gateReport{g.Gate, g.Name, g.Pass, g.Rule, g.Reason, g.Pos, g.Ask})
+		r.Gates = append(r.Gates, gateReport{g.Gate, g.Name, g.Pass, !g.Pass && !decided, g.Rule, g.Reason, g.Pos, g.Ask})
+		decided = decided || !g.Pass
 	}
 	return r
 }
 
-// explainText is one line a gate; the last one is the outcome.
+// explainText is one line a gate; the last one is the outcome. Gates behind the
+// one that decides are told too, as a request would not reach them: an
+// administrator who opens one door wants to know of the next.
 func (a *app) explainText(d policy.Decision, gates []policy.GateResult) string {
 	var b strings.Builder
+	decided := false
 	for _, g := range gates[:len(gates)-1] {
-		mark := "pass"
-		if !g.Pass {
-			mark = "FAIL"
+		mark, behind := "pass", ""
+		switch {
+		case !g.Pass && decided:
+			mark, behind = "fail", "  "+a.text(msgNotReached)
+		case !g.Pass:
+			mark, decided = "FAIL", true
 		}
-		fmt.Fprintf(&b, "%d %-8s %s%s\n", g.Gate, g.Name, mark, a.gateText(g))
+		fmt.Fprintf(&b, "%d %-8s %s%s%s\n", g.Gate, g.Name, mark, behind, a.gateText(g))
 	}
 	if d.Allow {
 		fmt.Fprintf(&b, "%s%s\n", a.text(msgAllowed), a.gateText(gates[len(gates)-1]))
@@ -198,6 +207,9 @@ func (a *app) gateText(g policy.GateResult) string {
 		return ""
 	}
 	detail := strings.TrimPrefix(g.Reason, policy.RuleText(g.Rule, "en"))
+	if detail != "" && !strings.HasPrefix(detail, ": ") {
+		detail = ": " + detail // words of the policy's own, instead of ours
+	}
 	s := "  " + g.Rule + ": " + policy.RuleText(g.Rule, a.lang.String()) + detail
 	if g.Pos != "" {
 		s += "  [" + g.Pos + "]"

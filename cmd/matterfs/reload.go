@@ -20,7 +20,9 @@ type reloadReport struct {
 
 // loadPolicy is the policy a mount starts with.
 func (d *daemon) loadPolicy(context.Context) (err error) {
-	d.policy, err = readPolicy(d.s.Policy)
+	if d.policy, err = readPolicy(d.s.Policy); err == nil && exposed(d.s.Policy) {
+		d.a.say(msgPolicyExposed, d.s.Policy)
+	}
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -147,6 +148,7 @@ var warningTexts = map[string]msg{
 	"identity.inside": msgIdentityInside, "identity.loose": msgIdentityLoose,
 	"kernel.old": msgOldKernel, "policy.reload": msgReloadFailed,
 	"log.unavailable": msgLogDown, "data.foreign": msgForeign, "data.matter": msgBadMatter,
+	"data.damaged": msgDamaged, "policy.exposed": msgPolicyExposed,
 }
 
 func warn(bad bool, code string, args ...string) warning {
@@ -183,6 +185,9 @@ func (d *daemon) warnings() []warning {
 			list = append(list, warn(true, "data.matter", m.Matter, m.Err.Error()))
 		}
 	}
+	if n := d.srv.Stats().Damaged; n > 0 {
+		list = append(list, warn(true, "data.damaged", strconv.FormatUint(n, 10)))
+	}
 	for _, name := range d.store.Foreign() {
 		list = append(list, warn(false, "data.foreign", name))
 	}
@@ -198,6 +203,9 @@ func (d *daemon) warnings() []warning {
 // warnings are those about where the parts of the store lie.
 func (s *settings) warnings() []warning {
 	var list []warning
+	if exposed(s.Policy) {
+		list = append(list, warn(false, "policy.exposed", s.Policy))
+	}
 	if sameDevice(s.Keys, s.Data) {
 		list = append(list, warn(false, "keys.samedevice"))
 	}

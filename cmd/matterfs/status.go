@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"matterfs/crypto/keystore"
 )
 
 func newStatus(a *app) *cobra.Command {
@@ -62,11 +60,11 @@ func (a *app) wantedStores(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := keystore.ReadStoreID(s.Keys)
+	id, err := s.storeID()
 	if err != nil {
-		return nil, keysError(s.Keys, err)
+		return nil, err
 	}
-	return []string{id.String()}, nil
+	return []string{id}, nil
 }
 
 func (a *app) askStatus(id string) (*status, error) {
@@ -127,7 +125,7 @@ func (a *app) statusText(st *status) string {
 		line("envelope", "%s %s", e.Name, strings.Join(e.Recipients, " "))
 	}
 	if f := st.Drive; f != nil {
-		line("drive", "%d files known, %d open", f.Nodes, f.Handles)
+		line("drive", "%d files known, %d open, %d requests met damage", f.Nodes, f.Handles, f.Damaged)
 	}
 	for _, w := range st.Warnings {
 		line("warning", "%s: %s", w.Code, w.text(a.lang))

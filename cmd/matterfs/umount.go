@@ -67,7 +67,11 @@ func (a *app) askUmount(m mountEntry) error {
 	if r.Lazy {
 		a.say(msgLazyUnmount, m.target)
 	}
-	return c.awaitEnd()
+	err = c.awaitEnd()
+	if last := (*remoteError)(nil); errors.As(err, &last) {
+		a.say(msgUnmounted, m.target) // it is, for all that
+	}
+	return err
 }
 
 // forceUmount is for a mount that no daemon answers for.
