@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -205,9 +206,14 @@ func TestOneLineMoreThanTheHeadKnowsIsAccepted(t *testing.T) {
 		st.seq, st.hash, st.synced = h.seq, LeafHash(bytes.TrimSpace(l[attacked-2])), 0
 		st.size -= uint64(len(l[attacked-1]))
 	})
-	wantClean(t, o, attacked)
+	if rep := wantClean(t, o, attacked); rep.UnanchoredFrom != attacked || rep.UnanchoredTo != attacked {
+		t.Errorf("%+v", rep)
+	}
 	fill(t, o, 3)
-	wantClean(t, o, attacked+3)
+	rep := wantClean(t, o, attacked+4)
+	if f := rep.Recoveries; len(f) != 1 || f[0].UnanchoredFrom != attacked || f[0].UnanchoredTo != attacked || !strings.Contains(f[0].Note, "noted") {
+		t.Errorf("a line past the head is not recorded: %+v", f)
+	}
 }
 
 func TestVerifyWithoutHeadSaysThatTheTailIsNotAnchored(t *testing.T) {

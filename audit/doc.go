@@ -29,8 +29,9 @@
 //
 // Open compares the end of the files with the head. What a killed daemon leaves (an unfinished line, or a line the head does not
 // know yet) is repaired and recorded as audit.recover. After a power cut, which a changed boot id tells, records since the last
-// sync may be gone: then audit.recover states their numbers, which are used again. Everything else is refused: *TamperedError,
-// *IncompleteError.
+// sync may be gone: then audit.recover states their numbers, which are used again; or there may be some that the head on the disk
+// does not know yet: it names them as not anchored, and refuses when they are dated too late for that. What is cut off is kept
+// in a file audit-torn-SEQ first. Everything else is refused: *TamperedError, *IncompleteError.
 //
 // # Reading
 //

@@ -107,8 +107,14 @@ func recovered(ev *zerolog.Event, r *Recovery) {
 	if len(r.Torn) != 0 {
 		ev.Str("torn_b64", base64.StdEncoding.EncodeToString(r.Torn))
 	}
+	if r.TornFile != "" {
+		ev.Str("torn_file", r.TornFile)
+	}
 	if r.LostTo != 0 {
 		ev.Uint64("lost_from", r.LostFrom).Uint64("lost_to", r.LostTo)
+	}
+	if r.UnanchoredTo != 0 {
+		ev.Uint64("unanchored_from", r.UnanchoredFrom).Uint64("unanchored_to", r.UnanchoredTo)
 	}
 	if !r.Since.IsZero() {
 		ev.Str("since", r.Since.UTC().Format(timeLayout)).Int("refused", r.Refused)

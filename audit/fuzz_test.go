@@ -83,6 +83,9 @@ func normal(r *Record) {
 		if rec.TornLen == 0 {
 			rec.TornHash = ""
 		}
+		if rec.UnanchoredTo == 0 {
+			rec.UnanchoredFrom = 0
+		}
 		if rec.LostTo == 0 {
 			rec.LostFrom = 0
 		}
@@ -230,6 +233,9 @@ func FuzzEscape(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		e := escape(s)
 		wantSafe(t, e)
+		if q := quote(s); q != e && (q[0] != '"' || strings.Count(q, `"`) != 2+strings.Count(e, `"`)) || q == e && strings.ContainsAny(e, " \u3000\"") {
+			t.Errorf("%q is quoted as %s", s, q)
+		}
 		if utf8.ValidString(s) && strings.Count(e, `\`) == 0 && e != s {
 			t.Errorf("%q changed to %q without a sign", s, e)
 		}

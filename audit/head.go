@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // HeadName is the file in the state directory that remembers the end of the log.
@@ -32,6 +33,8 @@ type headState struct {
 	boot   [16]byte // boot in which it was written
 	store  [16]byte // first half of the hash of the store id
 	clean  bool     // written by Close: nothing comes after record seq
+	stamp  int64    // Unix time in microseconds at which seq was the last record; 0: not stated
+	repair uint64   // first record that a repair not yet recorded is about; 0: none
 }
 
 // headStatus says what was found in place of a head.
@@ -57,6 +60,8 @@ func (h *headState) appendTo(b []byte) []byte {
 		flags |= flagClean
 	}
 	b = binary.LittleEndian.AppendUint32(b, flags)
+	b = binary.LittleEndian.AppendUint64(b, uint64(h.stamp))
+	b = binary.LittleEndian.AppendUint64(b, h.repair)
 	b = append(b, make([]byte, slotSize-4-(len(b)-start))...)
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], crc32.MakeTable(crc32.Castagnoli)))
 }
@@ -74,6 +79,7 @@ func parseSlot(b []byte) (h headState, ok bool) {
 	copy(h.boot[:], b[72:])
 	copy(h.store[:], b[88:])
 	h.clean = le.Uint32(b[104:])&flagClean != 0
+	h.stamp, h.repair = int64(le.Uint64(b[108:])), le.Uint64(b[116:])
 	return h, true
 }
 
@@ -94,6 +100,34 @@ func parseHead(b []byte) (h headState, st headStatus, whole bool) {
 		return c, headOK, okA
 	}
 	return h, headDamaged, false
+}
+
+// headLag is how far in time the log on the medium can be ahead of the head on the medium. The daemon brings the head there
+// every headBeat even when nothing happens; the rest is for a medium that is slow.
+const (
+	headLag  = 2 * time.Minute
+	headBeat = 30 * time.Second
+)
+
+// late says that no power cut explains a record of time t after the last one this head knows: the head would know it.
+func (h *headState) late(t time.Time) bool {
+	return h.stamp != 0 && t.After(time.UnixMicro(h.stamp).Add(headLag))
+}
+
+func (h *headState) lateMsg(from, to uint64, t time.Time) string {
+	return fmt.Sprintf("records %d to %d are unknown to the head and reach to %s, but a head that was alive at %s is never more than %s behind "+
+		"the log, whatever a power cut takes", from, to, t.Format(timeLayout), time.UnixMicro(h.stamp).UTC().Format(timeLayout), headLag)
+}
+
+// spare says how many records may follow the last one this head knows, and whether there is such a limit.
+func (h *headState) spare(boot [16]byte) (uint64, bool) {
+	switch {
+	case h.clean:
+		return 0, true
+	case h.boot == boot && boot != [16]byte{}:
+		return 1, true
+	}
+	return 0, false // after a power cut the head on the disk may be older than the log: late decides
 }
 
 // readHead reads the head while the daemon may be writing it. A slot caught in the middle of being written has a bad checksum

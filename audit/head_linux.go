@@ -13,6 +13,7 @@ import (
 // headFile keeps the head in a shared mapping: storing it costs no system call, and a killed process loses nothing.
 type headFile struct {
 	fd   int
+	dir  int // the state directory, locked as well: a second writer is refused even if somebody removed the head
 	path string
 	mem  []byte
 	gen  uint64
@@ -23,17 +24,58 @@ type headFile struct {
 
 // openHead opens or makes the head and locks it: one writer a log.
 func openHead(dir string) (*headFile, error) {
+	dirfd, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
 	path := filepath.Join(dir, HeadName)
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
+		unix.Close(dirfd)
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	h := &headFile{fd: fd, path: path}
+	h := &headFile{fd: fd, dir: dirfd, path: path}
 	if err := h.load(); err != nil {
 		unix.Close(fd)
+		unix.Close(dirfd)
 		return nil, err
 	}
 	return h, nil
+}
+
+func lockDir(dir string) (fd int, err error) {
+	fd, err = unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, &fs.PathError{Op: "open", Path: dir, Err: err}
+	}
+	if err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err == nil {
+		return fd, nil
+	}
+	unix.Close(fd)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return -1, fmt.Errorf("%s: %w", dir, ErrInUse)
+	}
+	return -1, &fs.PathError{Op: "lock", Path: dir, Err: err}
+}
+
+// check tells whether the name still leads to the head that is mapped: what is written into another file tells nobody later.
+func (h *headFile) check() error {
+	var held, named unix.Stat_t
+	if err := unix.Fstat(h.fd, &held); err != nil {
+		return h.err("stat", err)
+	}
+	err := unix.Lstat(h.path, &named)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return &ReplacedError{h.path, "deleted"}
+	case err != nil:
+		return h.err("stat", err)
+	case held.Dev != named.Dev || held.Ino != named.Ino:
+		return &ReplacedError{h.path, "replaced"}
+	case held.Size != headSize:
+		return &ReplacedError{h.path, fmt.Sprintf("its size is %d, it was made with %d", held.Size, headSize)}
+	}
+	return nil
 }
 
 func (h *headFile) load() error {
@@ -93,5 +135,5 @@ func (h *headFile) store(st *headState) (err error) {
 func (h *headFile) sync() error { return h.err("fdatasync", unix.Fdatasync(h.fd)) }
 
 func (h *headFile) close() error {
-	return errors.Join(h.err("unmap", unix.Munmap(h.mem)), h.err("close", unix.Close(h.fd)))
+	return errors.Join(h.err("unmap", unix.Munmap(h.mem)), h.err("close", unix.Close(h.fd)), h.err("close", unix.Close(h.dir)))
 }

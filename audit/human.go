@@ -17,6 +17,7 @@ type words struct {
 	login, opener          string
 	bytes, asked, times    string // formats
 	torn, lost, refused    string // formats
+	unanchored             string // format
 	events                 map[string]string
 }
 
@@ -24,14 +25,16 @@ var english = words{
 	ok: "ok", deny: "DENIED", nobody: "uid %d",
 	rule: "rule", purpose: "purpose", program: "by", login: "login uid", opener: "opened by uid",
 	bytes: "bytes %d+%d", asked: "(of %d)", times: "%d times", torn: "%d torn bytes cut", lost: "records %d-%d may be lost",
-	refused: "%d refused since %s",
+	unanchored: "records %d-%d not anchored",
+	refused:    "%d refused since %s",
 }
 
 var chinese = words{
 	ok: "成功", deny: "拒绝", nobody: "uid %d",
 	rule: "依据", purpose: "用途", program: "程序", login: "登录uid", opener: "打开者uid",
 	bytes: "字节 %d+%d", asked: "(请求 %d)", times: "%d 次", torn: "截去残行 %d 字节", lost: "可能缺失记录 %d-%d",
-	refused: "自 %[2]s 起拒绝 %[1]d 次",
+	unanchored: "记录 %d-%d 未经锚定",
+	refused:    "自 %[2]s 起拒绝 %[1]d 次",
 	events: map[string]string{
 		"mount": "挂载", "umount": "卸载", "open": "打开", "read": "读取", "fill": "映射读取", "write": "写入",
 		"writeback": "映射回写", "close": "关闭", "create": "新建文件", "mkdir": "新建目录", "symlink": "新建链接",
@@ -45,8 +48,9 @@ var chinese = words{
 }
 
 // Human puts a record on one line for a person: local time, number, who, what, outcome, on which document, why. lang "zh..." is
-// Chinese, anything else English. Whatever could move a terminal's cursor, colour it or turn the direction of writing is
-// escaped, and a backslash is doubled, so that two different names never look the same for that reason.
+// Chinese, anything else English. Whatever could move a terminal's cursor, colour it, turn the direction of writing or show
+// nothing is escaped, a backslash is doubled, and texts with blanks stand in quotation marks: two different names never look
+// the same for such a reason, and none can pass for the next column.
 func Human(p *Parsed, loc *time.Location, lang string) string {
 	w := &english
 	if strings.HasPrefix(lang, "zh") {
@@ -63,7 +67,7 @@ func Human(p *Parsed, loc *time.Location, lang string) string {
 		width int
 	}{{w.who(p), 12}, {w.event(p.Ev), 14}, {w.outcome(p.Res), 6}} {
 		b.WriteString("  ")
-		pad(&b, escape(c.text), c.width)
+		pad(&b, c.text, c.width)
 	}
 	for _, s := range [][]string{w.object(p), w.reasons(p), w.repair(p)} {
 		for _, s := range s {
@@ -76,7 +80,7 @@ func Human(p *Parsed, loc *time.Location, lang string) string {
 func (w *words) who(p *Parsed) string {
 	switch {
 	case p.User != "":
-		return p.User
+		return quote(p.User)
 	case p.HasUID:
 		return fmt.Sprintf(w.nobody, p.UID)
 	}
@@ -87,7 +91,7 @@ func (w *words) event(ev string) string {
 	if s := w.events[ev]; s != "" {
 		return s
 	}
-	return ev
+	return quote(ev)
 }
 
 func (w *words) outcome(res string) string {
@@ -97,19 +101,19 @@ func (w *words) outcome(res string) string {
 	case "deny":
 		return w.deny
 	}
-	return res
+	return quote(res)
 }
 
 // object names the document and the part of it.
 func (w *words) object(p *Parsed) (out []string) {
 	if name := strings.Trim(p.Matter+"/"+p.Path, "/"); name != "" {
-		out = append(out, escape(name))
+		out = append(out, quote(name))
 	}
 	if p.To != "" {
-		out = append(out, "-> "+escape(p.To))
+		out = append(out, "-> "+quote(p.To))
 	}
 	if p.Level != "" {
-		out = append(out, "["+escape(p.Level)+"]")
+		out = append(out, "["+quote(p.Level)+"]")
 	}
 	if p.HasRange {
 		s := fmt.Sprintf(w.bytes, p.Off, p.Len)
@@ -125,7 +129,7 @@ func (w *words) object(p *Parsed) (out []string) {
 func (w *words) reasons(p *Parsed) (out []string) {
 	add := func(label, v string) {
 		if v != "" {
-			out = append(out, label+" "+escape(v))
+			out = append(out, label+" "+quote(v))
 		}
 	}
 	add(w.rule, p.Rule)
@@ -145,10 +149,10 @@ func (w *words) reasons(p *Parsed) (out []string) {
 		out = append(out, fmt.Sprintf(w.times, p.Count))
 	}
 	if p.Flags != "" {
-		out = append(out, escape(p.Flags))
+		out = append(out, quote(p.Flags))
 	}
 	if p.Note != "" {
-		out = append(out, escape(p.Note))
+		out = append(out, quote(p.Note))
 	}
 	return out
 }
@@ -164,14 +168,30 @@ func (w *words) repair(p *Parsed) (out []string) {
 	if r.LostTo > 0 {
 		out = append(out, fmt.Sprintf(w.lost, r.LostFrom, r.LostTo))
 	}
+	if r.UnanchoredTo > 0 {
+		out = append(out, fmt.Sprintf(w.unanchored, r.UnanchoredFrom, r.UnanchoredTo))
+	}
+	if r.TornFile != "" {
+		out = append(out, quote(r.TornFile))
+	}
 	if !r.Since.IsZero() {
 		out = append(out, fmt.Sprintf(w.refused, r.Refused, r.Since.Format(timeLayout)))
 	}
 	return out
 }
 
+// quote escapes a string and puts it between quotation marks when it has blanks or such marks in it: columns are parted by
+// blanks, and a name must not look like two of them.
+func quote(s string) string {
+	e := escape(s)
+	if !strings.ContainsAny(e, " \u3000\"") {
+		return e
+	}
+	return `"` + strings.ReplaceAll(e, `"`, `\"`) + `"`
+}
+
 // escape makes a string safe to print: what Unicode calls not printable (controls, bidi overrides, zero-width and line
-// separators, private use) becomes \u{HEX}, bytes that are not UTF-8 \xHH, a backslash two.
+// separators, private use) and what prints as nothing becomes \u{HEX}, bytes that are not UTF-8 \xHH, a backslash two.
 func escape(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -181,7 +201,7 @@ func escape(s string) string {
 			fmt.Fprintf(&b, `\x%02x`, s[i])
 		case r == '\\':
 			b.WriteString(`\\`)
-		case unicode.IsPrint(r) || r == ideographicSpace:
+		case (unicode.IsPrint(r) || r == ideographicSpace) && !invisible(r):
 			b.WriteRune(r)
 		default:
 			fmt.Fprintf(&b, `\u{%x}`, r)
@@ -189,6 +209,12 @@ func escape(s string) string {
 		i += n
 	}
 	return b.String()
+}
+
+// invisible says that a printable character leaves no mark: default ignorable code points and variation selectors (Unicode
+// standard annex 44), and the empty Braille pattern. Two names that differ only by them look the same.
+func invisible(r rune) bool {
+	return r == 0x2800 || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 const ideographicSpace = '\u3000' // common in Chinese names, and visible as a gap

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -74,13 +75,35 @@ func TestHumanEscapes(t *testing.T) {
 	}
 }
 
+// blind are characters that Unicode calls printable and that print as nothing.
+const blind = "\u034f\ufe0f\u180b\u17b4\u115f\u1160\u3164\uffa0\u2800\U000e0101"
+
+func TestHumanShowsWhatPrintsAsNothing(t *testing.T) {
+	for _, r := range blind {
+		if got, want := escape("a"+string(r)+"b"), fmt.Sprintf(`a\u{%x}b`, r); got != want {
+			t.Errorf("%U: %q", r, got)
+		}
+	}
+}
+
+// A name must not look like the columns after it.
+func TestHumanNamesCannotForgeFields(t *testing.T) {
+	p := &Parsed{Time: noon, Record: Record{Ev: "read", Res: "ok", User: "uid 0", AUID: -1, OUID: -1, Matter: "m",
+		Path: "a  rule member.lead  purpose p", To: "x\u3000\"y\"", Level: "机密]  by ls", Rule: "wall"}}
+	want := `2026-11-22 20:00:00.123  #0  "uid 0"       read            ok      "m/a  rule member.lead  purpose p"  ` +
+		"-> \"x\u3000" + `\"y\""  ["机密]  by ls"]  rule wall`
+	if got := Human(p, shanghai, "en"); got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+}
+
 func wantSafe(t *testing.T, s string) {
 	t.Helper()
 	if !utf8.ValidString(s) {
 		t.Errorf("not UTF-8: %q", s)
 	}
 	for _, r := range s {
-		if !unicode.IsPrint(r) && r != ideographicSpace {
+		if !unicode.IsPrint(r) && r != ideographicSpace || strings.ContainsRune(blind, r) {
 			t.Errorf("%U in %q", r, s)
 		}
 	}

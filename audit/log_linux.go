@@ -23,11 +23,12 @@ type Options struct {
 type environ struct {
 	boot  [16]byte
 	retry time.Duration // least time between two attempts to recover
+	beat  time.Duration // how often the head says that the log is alive
 	live  func(dir string, group int) (liveFile, error)
 }
 
 func realEnviron() environ {
-	return environ{boot: bootID(), retry: 250 * time.Millisecond, live: openLive}
+	return environ{boot: bootID(), retry: 250 * time.Millisecond, beat: headBeat, live: openLive}
 }
 
 // checkEvery is how many appends may pass before the identity of the live file is looked at again.
@@ -46,11 +47,12 @@ type Log struct {
 	mu      sync.Mutex // guards all below; never held across fdatasync
 	live    liveFile
 	head    *headFile
-	st      headState // what the head says, or is about to say
-	last    time.Time // time of the last record
-	buf     []byte    // 0x00 || line || LF
-	appends int       // since the last check of the live file
-	down    *outage   // nil while records can be written
+	st      headState     // what the head says, or is about to say
+	last    time.Time     // time of the last record
+	behind  time.Duration // how far the clock was behind last when audit.clock said so; 0: it did not
+	buf     []byte        // 0x00 || line || LF
+	appends int           // since the last check of the live file
+	down    *outage       // nil while records can be written
 	closed  bool
 }
 
@@ -116,6 +118,10 @@ func (l *Log) Append(r *Record) (uint64, error) {
 		}
 		return 0, err
 	}
+	if err := l.clock(); err != nil {
+		l.down.refused++
+		return 0, err
+	}
 	if err := l.commit(body); err != nil {
 		l.down.refused++
 		return 0, err
@@ -139,7 +145,7 @@ func (l *Log) ready() error {
 
 func (l *Log) check() error {
 	l.appends = 0
-	if err := l.live.Check(int64(l.st.size)); err != nil {
+	if err := errors.Join(l.live.Check(int64(l.st.size)), l.head.check()); err != nil {
 		return l.fail("check", err)
 	}
 	return nil
@@ -168,6 +174,7 @@ func (l *Log) commit(body []byte) error {
 	l.last = t
 	l.st.seq, l.st.hash = l.st.seq+1, hash
 	l.st.size += uint64(n)
+	l.st.stamp = t.UnixMicro()
 	if err := l.head.store(&l.st); err != nil {
 		return l.fail("head", err)
 	}
@@ -296,17 +303,22 @@ func (l *Log) syncTo(want uint64) error {
 	return nil
 }
 
-// background syncs what was written, brings the head to the medium after it, and notices when the live file goes away or when
-// an outage can end although nobody appends.
+// background syncs what was written, brings the head to the medium after it, and notices when live file or head go away or
+// when an outage can end although nobody appends.
 func (l *Log) background() {
 	defer l.stopped.Done()
 	tick := time.NewTicker(l.o.SyncInterval)
 	defer tick.Stop()
+	beat := time.NewTicker(l.env.beat)
+	defer beat.Stop()
 	checked := time.Now()
 	for {
 		select {
 		case <-l.stop:
 			return
+		case <-beat.C:
+			l.beat()
+			continue
 		case <-tick.C:
 		}
 		l.flush()
@@ -330,7 +342,43 @@ func (l *Log) flush() error {
 	if err := l.syncTo(seq); err != nil {
 		return err
 	}
-	return l.head.sync()
+	return l.syncHead()
+}
+
+// syncHead needs syncing held. A head that does not reach the medium would make the log look forged after a power cut, so that
+// is as final as a failed sync of the log.
+func (l *Log) syncHead() error {
+	err := l.head.sync()
+	if err == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err = l.fail("sync", err)
+	l.down.final = true
+	return err
+}
+
+// beat brings to the medium that the log was alive now and which record was the last: what is dated much later and unknown to
+// the head cannot be excused by a power cut.
+func (l *Log) beat() error {
+	l.mu.Lock()
+	if l.down != nil {
+		l.mu.Unlock()
+		return nil
+	}
+	l.st.stamp = l.now().UnixMicro()
+	err := l.head.store(&l.st)
+	if err != nil {
+		err = l.fail("head", err)
+	}
+	l.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	return l.syncHead()
 }
 
 // Close syncs everything, marks the head as final and lets go of the log. Records appended afterwards are refused.
@@ -359,6 +407,6 @@ func (l *Log) seal() error {
 	if err := l.live.Sync(); err != nil {
 		return fmt.Errorf("syncing the log: %w", err)
 	}
-	l.st.synced, l.st.clean = l.st.seq, true
-	return errors.Join(l.head.store(&l.st), l.head.sync())
+	l.st.synced, l.st.clean, l.st.stamp = l.st.seq, true, l.now().UnixMicro()
+	return errors.Join(l.head.check(), l.head.store(&l.st), l.head.sync())
 }

@@ -91,7 +91,7 @@ func (r *reader) take(key string, val []byte) bool {
 	switch key {
 	case "uid", "auid", "ouid", "pid", "h", "off", "len", "req", "count":
 		return r.once(key) && r.number(key, val)
-	case "torn_len", "torn_sha256", "torn_b64", "lost_from", "lost_to", "since", "refused":
+	case "torn_len", "torn_sha256", "torn_b64", "torn_file", "lost_from", "lost_to", "unanchored_from", "unanchored_to", "since", "refused":
 		return r.once(key) && r.recovery(key, val)
 	}
 	return true
@@ -213,6 +213,12 @@ func (r *reader) recovery(key string, val []byte) (ok bool) {
 		rec.LostFrom, ok = number(val)
 	case "lost_to":
 		rec.LostTo, ok = number(val)
+	case "torn_file":
+		rec.TornFile, ok = unquote(val)
+	case "unanchored_from":
+		rec.UnanchoredFrom, ok = number(val)
+	case "unanchored_to":
+		rec.UnanchoredTo, ok = number(val)
 	case "since":
 		rec.Since, ok = stamp(val)
 	case "refused":

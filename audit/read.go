@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -14,7 +15,7 @@ import (
 const pollEvery = 100 * time.Millisecond
 
 // ReadRecords calls fn for every record of a log, oldest first. line is valid until fn returns. An error of fn ends the reading
-// and is returned; so does a *LineError. An unfinished last line of the live file is left out: it is being written, or was torn.
+// and is returned; so does a *LineError, also where a number does not follow the one before it in the file. An unfinished last line of the live file is left out: it is being written, or was torn.
 // The chain is not checked: that is Verify.
 func ReadRecords(dir string, fn func(line []byte, rec *Parsed) error) error {
 	return ReadFrom(dir, 0, fn)
@@ -58,6 +59,7 @@ type cursor struct {
 	dir  string
 	next uint64 // records before it are passed over
 	last uint64 // number of the last record seen, delivered or not
+	here uint64 // the same in the current file; 0 at its beginning
 	fn   func(line []byte, rec *Parsed) error
 }
 
@@ -67,6 +69,7 @@ func (c *cursor) segment(s segment) error {
 		return err
 	}
 	defer r.Close()
+	c.here = 0
 	off := int64(0)
 	if f, plain := r.(*os.File); plain && c.next > 1 {
 		if off, err = seekSeq(f, c.next); err != nil {
@@ -107,7 +110,15 @@ func (c *cursor) deliver(ln rawLine) error {
 	if ln.long {
 		return &LineError{What: "is longer than a line may be"}
 	}
-	if h, why := parseHeader(ln.b); why == "" && h.seq < c.next {
+	h, why := parseHeader(ln.b)
+	switch {
+	case why != "":
+		return &LineError{What: why}
+	case h.seq <= c.here:
+		return &LineError{What: fmt.Sprintf("is record %d after record %d: inserted, repeated or out of order", h.seq, c.here)}
+	}
+	c.here = h.seq
+	if h.seq < c.next {
 		c.last = h.seq
 		return nil
 	}
@@ -213,6 +224,7 @@ func (c *cursor) follow(ctx context.Context, f *os.File) error {
 		return err
 	}
 	inside := off > 0
+	c.here = 0
 	for {
 		rotated := !stillLive(f) // asked before reading: a rotated file does not grow any more
 		fi, err := f.Stat()

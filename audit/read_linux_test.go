@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -124,6 +125,59 @@ func TestAttacksOnSegments(t *testing.T) {
 				t.Errorf("code %d: %v", rep.Code(), rep.Problems)
 			}
 		})
+	}
+}
+
+// The live file has to go on where the older segment ended, also for Open.
+func TestFirstLinesOfTheLiveFileRemoved(t *testing.T) {
+	for n := 1; n <= 2; n++ {
+		o := segmented(t)
+		l := splitLines(readFile(t, livePath(o)))
+		writeFile(t, livePath(o), bytes.Join(l[n:], nil))
+		wantProblem(t, mustVerify(t, o), 10, KindMissing, 1)
+		wantProblem(t, mustVerify(t, o), 10, KindHead, 3-n)
+		wantRefused(t, o, 10)
+	}
+}
+
+func TestOpenRefusesABrokenOlderSegment(t *testing.T) {
+	for name, spoil := range map[string]func(b []byte) []byte{
+		"torn":    func(b []byte) []byte { return b[:len(b)-5] },
+		"changed": func(b []byte) []byte { return bytes.Replace(b, []byte("zhang.wei"), []byte("li.na.xxx"), 1) },
+		"cut":     func(b []byte) []byte { return bytes.Join(splitLines(b)[:2], nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := segmented(t)
+			f := filepath.Join(o.Dir, "audit-000004.jsonl")
+			writeFile(t, f, spoil(readFile(t, f)))
+			editHead(t, o, func(h *headState) { h.clean, h.boot, h.synced = false, [16]byte{9}, 0 })
+			before := readFile(t, livePath(o))
+			wantRefused(t, o, 10)
+			if !bytes.Equal(readFile(t, livePath(o)), before) {
+				t.Error("the live file was changed")
+			}
+		})
+	}
+}
+
+// A number that does not rise inside a file was put there by somebody: a reader must not pass over it in silence.
+func TestReadersRefuseRepeatedNumbers(t *testing.T) {
+	o := testOptions(t)
+	fill(t, o, 6)
+	l := splitLines(readFile(t, livePath(o)))
+	writeFile(t, livePath(o), bytes.Join(slices.Insert(l, 4, l[2]), nil))
+	for from := range uint64(5) {
+		got := []uint64{}
+		err := ReadFrom(o.Dir, from, collect(&got))
+		var bad *LineError
+		if !errors.As(err, &bad) || bad.Line != 5 || !strings.Contains(bad.What, "record 3 after record 4") {
+			t.Errorf("from %d: %v after %v", from, err, got)
+		}
+	}
+	_, stop := following(t, o, 6)
+	var bad *LineError
+	if err := stop(false); !errors.As(err, &bad) {
+		t.Errorf("Follow: %v", err)
 	}
 }
 

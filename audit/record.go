@@ -46,7 +46,12 @@ type Recovery struct {
 	TornHash string // SHA-256 of these bytes, 64 hex digits
 	Torn     []byte // the bytes themselves, when there are no more than MaxTorn
 
+	TornFile string // the file in the log directory that keeps the bytes, whatever their number
+
 	LostFrom, LostTo uint64 // numbers of records that a power cut may have taken; both 0: none. The numbers are used again.
+
+	// Numbers of records that the head did not know of: only the chain vouches for them; both 0: none.
+	UnanchoredFrom, UnanchoredTo uint64
 
 	Since   time.Time // since when records were refused because the log could not be written; zero: does not apply
 	Refused int       // how many were refused

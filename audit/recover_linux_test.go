@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -68,7 +69,10 @@ func TestTornTailAtEveryByte(t *testing.T) {
 		case size:
 			wantClean(t, o, 5)
 		case len(all):
-			wantClean(t, o, 6)
+			wantClean(t, o, 7)
+			if r := lastRecord(t, o).Recovery; r == nil || r.UnanchoredFrom != 6 || r.UnanchoredTo != 6 || r.TornLen != 0 {
+				t.Fatalf("%+v", r)
+			}
 		default:
 			checkTorn(t, o, all[size:cut])
 		}
@@ -107,6 +111,29 @@ func otherBoot() environ {
 	env := realEnviron()
 	env.boot = [16]byte{1, 2, 3}
 	return env
+}
+
+// stopped writes n records and leaves the head as a power cut may: unclean, of another boot, and at record known.
+func stopped(t *testing.T, n, known int) (Options, [][]byte) {
+	t.Helper()
+	o := testOptions(t)
+	fill(t, o, n)
+	l := splitLines(readFile(t, livePath(o)))
+	editHead(t, o, func(h *headState) {
+		h.clean, h.boot, h.stamp = false, [16]byte{9}, stampOf(t, l[known-1])
+		h.seq, h.synced, h.hash = uint64(known), uint64(known), LeafHash(bytes.TrimSpace(l[known-1]))
+		h.size = uint64(len(bytes.Join(l[:known], nil)))
+	})
+	return o, l
+}
+
+func stampOf(t *testing.T, line []byte) int64 {
+	t.Helper()
+	h, why := parseHeader(bytes.TrimSpace(line))
+	if why != "" {
+		t.Fatal(why)
+	}
+	return h.t.UnixMicro()
 }
 
 // lostTail writes ten records, of which six were synced, and then loses all but keep, and adds garbage, as a power cut may.
@@ -188,9 +215,17 @@ func TestHeadOlderThanTheLogAfterAPowerCut(t *testing.T) {
 		h.boot = [16]byte{9}
 		h.seq, h.synced, h.hash = 3, 2, LeafHash(bytes.TrimSpace(l[2]))
 	})
-	wantClean(t, o, 10)
+	if rep := wantClean(t, o, 10); rep.UnanchoredFrom != 4 || rep.UnanchoredTo != 10 || !strings.Contains(rep.Assurance, "NOT anchored") {
+		t.Errorf("%+v", rep)
+	}
 	fill(t, o, 1)
-	wantClean(t, o, 11)
+	rep := wantClean(t, o, 12)
+	if f := rep.Recoveries; len(f) != 1 || f[0].UnanchoredFrom != 4 || f[0].UnanchoredTo != 10 || f[0].LostTo != 0 {
+		t.Errorf("records that the head did not know are not named: %+v", f)
+	}
+	if rep.UnanchoredTo != 0 || !strings.Contains(rep.Recoveries[0].String(), "records 4 to 10 not anchored") {
+		t.Errorf("%+v %s", rep, rep.Recoveries[0])
+	}
 }
 
 func TestHeadWithOneBadSlot(t *testing.T) {
@@ -259,6 +294,60 @@ func TestClockBehindTheLog(t *testing.T) {
 	})
 	if want := "[read read read audit.clock read]"; err != nil || fmt.Sprint(evs) != want {
 		t.Errorf("%v %v, want %s", evs, err, want)
+	}
+}
+
+// evs lists the events of a log.
+func evs(t *testing.T, o Options) string {
+	t.Helper()
+	var list []string
+	err := ReadRecords(o.Dir, func(_ []byte, p *Parsed) error { list = append(list, p.Ev); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(list, " ")
+}
+
+// A clock set back while the log runs, further back, and right again: three records, whatever the number of others.
+func TestClockSetBackWhileRunning(t *testing.T) {
+	o := testOptions(t)
+	now := noon
+	o.Now = func() time.Time { return now }
+	l := mustOpen(t, o)
+	for _, step := range []time.Duration{0, -30 * time.Second, -time.Hour, time.Second, -time.Hour, 3 * time.Hour, time.Second} {
+		now = now.Add(step)
+		appendN(t, l, 2)
+	}
+	want := "read read read read audit.clock read read read read audit.clock read read audit.clock read read read read"
+	if got := evs(t, o); got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+	wantClean(t, o, 17)
+}
+
+// A clock that jumps ahead and comes back has dated records wrongly: the log says when that ended.
+func TestClockSpike(t *testing.T) {
+	o := testOptions(t)
+	now := noon
+	o.Now = func() time.Time { return now }
+	l := mustOpen(t, o)
+	appendN(t, l, 1)
+	now = noon.Add(48 * time.Hour)
+	appendN(t, l, 1)
+	now = noon.Add(time.Second)
+	appendN(t, l, 2)
+	if got := evs(t, o); got != "read read audit.clock read read" {
+		t.Error(got)
+	}
+	if p := lastRecord(t, o); !p.Time.Equal(noon.Add(48 * time.Hour).Truncate(time.Microsecond)) {
+		t.Errorf("%v", p.Time)
+	}
+	var notes []string
+	if err := ReadFrom(o.Dir, 3, func(_ []byte, p *Parsed) error { notes = append(notes, p.Note); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(notes[0], "47h59m59s behind") {
+		t.Errorf("%q", notes)
 	}
 }
 

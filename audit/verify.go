@@ -35,7 +35,29 @@ type Found struct {
 	Seq      uint64 `json:"seq"`
 	LostFrom uint64 `json:"lost_from,omitempty"` // records a power cut may have taken
 	LostTo   uint64 `json:"lost_to,omitempty"`
+
+	UnanchoredFrom uint64 `json:"unanchored_from,omitempty"` // records that no head vouched for
+	UnanchoredTo   uint64 `json:"unanchored_to,omitempty"`
+
+	TornFile string `json:"torn_file,omitempty"` // keeps what was cut off
 	Note     string `json:"note,omitempty"`
+}
+
+// Doubtful says that records are named which are lost or for which only the chain vouches.
+func (f Found) Doubtful() bool { return f.LostTo != 0 || f.UnanchoredTo != 0 }
+
+func (f Found) String() string {
+	s := at(f.File, f.Line) + ": recover: " + quote(f.Note)
+	if f.LostTo != 0 {
+		s += fmt.Sprintf("; records %d to %d lost", f.LostFrom, f.LostTo)
+	}
+	if f.UnanchoredTo != 0 {
+		s += fmt.Sprintf("; records %d to %d not anchored", f.UnanchoredFrom, f.UnanchoredTo)
+	}
+	if f.TornFile != "" {
+		s += "; bytes kept in " + quote(f.TornFile)
+	}
+	return s
 }
 
 // Report is the result of Verify.
@@ -50,6 +72,9 @@ type Report struct {
 	HeadSeq   uint64 `json:"head_seq"`  // last record the head knows
 	Assurance string `json:"assurance"` // in words: what this result can and cannot say
 	TornBytes int64  `json:"torn_bytes,omitempty"`
+
+	UnanchoredFrom uint64 `json:"unanchored_from,omitempty"` // records at the end that the head does not know; both 0: none
+	UnanchoredTo   uint64 `json:"unanchored_to,omitempty"`
 
 	Recoveries []Found   `json:"recoveries,omitempty"`
 	Problems   []Problem `json:"problems"`
@@ -135,7 +160,7 @@ func (v *verifier) before() (err error) {
 	if id := StoreHash(v.o.StoreID); v.head.store != [16]byte(id[:16]) {
 		v.problem(Problem{File: path, Kind: KindStore, Msg: "the head belongs to another store"})
 	}
-	v.w.headSeq, v.w.headHash = v.head.seq, v.head.hash
+	v.w.head = v.head
 	return nil
 }
 
@@ -190,7 +215,8 @@ func (v *verifier) recovery(line []byte) {
 	}
 	f := Found{File: v.w.file, Line: v.w.line, Seq: p.Seq, Note: p.Note}
 	if p.Recovery != nil {
-		f.LostFrom, f.LostTo = p.Recovery.LostFrom, p.Recovery.LostTo
+		f.LostFrom, f.LostTo, f.TornFile = p.Recovery.LostFrom, p.Recovery.LostTo, p.Recovery.TornFile
+		f.UnanchoredFrom, f.UnanchoredTo = p.Recovery.UnanchoredFrom, p.Recovery.UnanchoredTo
 	}
 	v.rep.Recoveries = append(v.rep.Recoveries, f)
 }
@@ -206,6 +232,9 @@ func (v *verifier) after() error {
 	if w.file == LiveName {
 		end.Line = w.line
 	}
+	if w.moved && v.rep.Code() == 11 {
+		v.problem(w.shift()) // not whole files are missing
+	}
 	if v.head.seq > w.seq {
 		end.Kind = KindTail
 		end.Msg = fmt.Sprintf("records %d to %d are missing from the end", w.seq+1, v.head.seq) + v.powerCut()
@@ -216,16 +245,31 @@ func (v *verifier) after() error {
 	if err != nil || st != headOK {
 		return err
 	}
-	if extra, ok := now.spare(bootID()); ok && w.seq > now.seq+extra {
-		end.Kind = KindForeign
-		end.Msg = fmt.Sprintf("records %d to %d were not written by the daemon", now.seq+extra+1, w.seq)
+	end.Kind = KindForeign
+	if end.Msg = v.beyond(&now); end.Msg != "" {
 		v.problem(end)
 	}
 	if now.clean && v.rep.TornBytes > 0 {
-		end.Kind, end.Msg = KindForeign, "bytes were added after the log was closed"
+		end.Msg = "bytes were added after the log was closed"
 		v.problem(end)
 	}
 	return nil
+}
+
+// beyond looks at the records past the last one the head knows and says what is wrong with them.
+func (v *verifier) beyond(now *headState) string {
+	last, t := v.w.seq, v.w.t
+	extra, limited := now.spare(bootID())
+	switch {
+	case last <= now.seq:
+		return ""
+	case limited && last > now.seq+extra:
+		return fmt.Sprintf("records %d to %d were not written by the daemon", now.seq+extra+1, last)
+	case !limited && now.late(t):
+		return now.lateMsg(now.seq+1, last, t)
+	}
+	v.rep.UnanchoredFrom, v.rep.UnanchoredTo = now.seq+1, last
+	return ""
 }
 
 // powerCut adds what may excuse a missing tail: only the daemon, at its next start, may decide that and records it.
@@ -241,7 +285,14 @@ func (v *verifier) finish() {
 	r.LastSeq = w.seq
 	r.LastHash = string(appendHex(nil, w.hash[:]))
 	r.Anchored, r.HeadSeq = v.status == headOK, v.head.seq
+	if len(r.Problems) == 0 && r.Records != r.LastSeq-max(r.FirstSeq, 1)+1 {
+		// No walk can end so. If one does, its answer must not be that all is well.
+		w.problem(KindOrder, "%d records were counted from record %d to record %d", r.Records, r.FirstSeq, r.LastSeq)
+	}
 	switch {
+	case r.UnanchoredTo != 0:
+		r.Assurance = fmt.Sprintf("chain and order checked; the end is anchored at record %d by the head in the state directory; records %d to %d "+
+			"after it are NOT anchored: only the chain vouches for them", r.UnanchoredFrom-1, r.UnanchoredFrom, r.UnanchoredTo)
 	case r.Anchored:
 		r.Assurance = fmt.Sprintf("chain and order checked; the end is anchored at record %d by the head in the state directory; "+
 			"a roll-back of log and state together would not be seen", v.head.seq)
@@ -249,15 +300,4 @@ func (v *verifier) finish() {
 		r.Assurance = "chain and order checked; the tail is NOT anchored: there is no usable head, so records cut off the end " +
 			"or a log rewritten as a whole would not be seen"
 	}
-}
-
-// spare says how many records may follow the last one this head knows, and whether there is such a limit.
-func (h *headState) spare(boot [16]byte) (uint64, bool) {
-	switch {
-	case h.clean:
-		return 0, true
-	case h.boot == boot && boot != [16]byte{}:
-		return 1, true
-	}
-	return 0, false // after a power cut the head on the disk may be much older than the log
 }

@@ -40,10 +40,13 @@ type walker struct {
 	good  int64 // end of that record in file
 	where Problem
 
-	unread   uint64 // malformed lines since
-	alt      uint64 // number before the last gap, to find back when a line's number alone was changed
-	headSeq  uint64 // record whose hash the head knows
-	headHash [32]byte
+	unread uint64 // malformed lines since
+	gapped string // kind of the gap just before that record; empty when the line before the current one had none
+	alt    uint64 // number before that gap, to find back when a line's number alone was changed
+
+	head   headState // what the head knows of one record; the zero value knows nothing
+	headAt Problem   // where that record stands
+	moved  bool      // it does not stand where the daemon wrote it
 
 	h *hasher
 }
@@ -87,6 +90,8 @@ func (w *walker) read(r io.Reader) (torn int64, err error) {
 func (w *walker) step(ln rawLine) {
 	w.line++
 	w.off += ln.size
+	gapped := w.gapped
+	w.gapped = ""
 	h, why := parseHeader(ln.b)
 	if ln.long {
 		why = "is longer than a line may be"
@@ -96,20 +101,23 @@ func (w *walker) step(ln rawLine) {
 		w.unread++
 		return
 	}
-	if w.place(&h) {
+	if w.place(&h, gapped) {
 		w.accept(&h, ln.b)
 	}
 }
 
-// place says whether the record continues the log, perhaps after a gap.
-func (w *walker) place(h *header) bool {
+// place says whether the record continues the log, perhaps after a gap. gapped is the kind of the gap before the line just
+// before this one: only then may a number lower than the last one mean that the last one was changed. That gap is reported.
+func (w *walker) place(h *header, gapped string) bool {
 	if w.any {
 		w.any = false
 		return true
 	}
 	switch {
-	case h.seq < w.seq && h.seq == w.alt+2:
-		w.alt = 0
+	case gapped != "" && h.seq < w.seq && h.seq == w.alt+2:
+		if gapped == KindMissing {
+			w.problem(KindOrder, "record %d after record %d: the number of the line before was changed", h.seq, w.seq)
+		}
 	case h.seq <= w.seq:
 		w.problem(KindOrder, "record %d after record %d: inserted, repeated or out of order", h.seq, w.seq)
 		return false
@@ -127,6 +135,7 @@ func (w *walker) gap(from, to uint64) {
 	if w.line == 1 && w.seq > 0 {
 		kind = KindMissing // a boundary between files: the end of the last one or whole segments
 	}
+	w.gapped = kind
 	if from == to {
 		w.problem(kind, "record %d is missing before this line", from)
 		return
@@ -154,10 +163,29 @@ func (w *walker) accept(h *header, line []byte) {
 	w.seq, w.hash, w.known, w.unread = h.seq, w.h.leaf(line), true, 0
 	w.good = w.off
 	w.where = Problem{File: w.file, Line: w.line}
-	if w.headSeq == h.seq && w.hash != w.headHash {
-		w.problem(KindHead, "the line was changed: record %d is not the one the head knows", h.seq)
+	if h.seq == w.head.seq {
+		w.anchor()
 	}
 	if w.onGood != nil {
 		w.onGood(*h, line)
 	}
+}
+
+// anchor compares the record just accepted with what the head knows of it.
+func (w *walker) anchor() {
+	if w.hash != w.head.hash {
+		w.problem(KindHead, "the line was changed: record %d is not the one the head knows", w.seq)
+	}
+	w.headAt = w.where
+	w.moved = w.file == LiveName && uint64(w.off) != w.head.size
+}
+
+// shift is the problem that records are missing and the one the head knows stands elsewhere in the live file than where it was
+// written: lines of that file are missing, not segments.
+func (w *walker) shift() Problem {
+	p := w.headAt
+	p.Kind = KindHead
+	p.Msg = fmt.Sprintf("record %d does not end at byte %d of the file, where it was written: lines before it were taken out",
+		w.head.seq, w.head.size)
+	return p
 }

@@ -69,6 +69,19 @@ func (a *app) printReport(r *audit.Report) error {
 			return err
 		}
 	}
+	for _, f := range r.Recoveries {
+		if !f.Doubtful() {
+			continue
+		}
+		if err := a.printf("%s\n", f); err != nil {
+			return err
+		}
+	}
+	if r.UnanchoredTo != 0 {
+		if err := a.printf("%s\n", a.text(msgUnanchored, r.UnanchoredFrom, r.UnanchoredTo)); err != nil {
+			return err
+		}
+	}
 	line := a.text(msgVerifyOK, r.Records, r.FirstSeq, r.LastSeq)
 	if r.Code() != exitOK {
 		line = a.text(msgVerifyBad, len(r.Problems)+r.More, r.Records)
