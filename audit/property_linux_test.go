@@ -78,7 +78,7 @@ func rechain(t *testing.T, r *rand.Rand, l [][]byte, from, to int) [][]byte {
 // written. A log in several files may be split differently, it is the same log.
 func TestOnlyTheOriginalVerifies(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for round := range 150 {
+	for round := range 80 {
 		o := testOptions(t)
 		fill(t, o, 1+r.IntN(12))
 		all := readFile(t, livePath(o))

@@ -1,0 +1,118 @@
+package audit
+
+import "time"
+
+// Sync returns when every record appended before the call is on the medium (fdatasync). A failed sync ends writing until the
+// log is opened again: the kernel has dropped what it could not write, and a second fdatasync would report success.
+func (l *Log) Sync() error {
+	l.mu.Lock()
+	want := l.st.seq
+	l.mu.Unlock()
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	return l.syncTo(want)
+}
+
+// syncTo needs syncing held.
+func (l *Log) syncTo(want uint64) error {
+	l.mu.Lock()
+	seq, done, closed := l.st.seq, l.st.synced, l.closed
+	l.mu.Unlock()
+	if done >= want {
+		return nil
+	}
+	if closed {
+		return &unavailableError{"sync", ErrClosed}
+	}
+	err := l.live.Sync()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		err = l.fail("sync", err)
+		l.down.final = true
+		return err
+	}
+	l.st.synced = seq
+	if err := l.head.store(&l.st); err != nil {
+		return l.fail("head", err)
+	}
+	return nil
+}
+
+// background syncs what was written, brings the head to the medium after it, and notices when live file or head go away or
+// when an outage can end although nobody appends.
+func (l *Log) background() {
+	defer l.stopped.Done()
+	tick := time.NewTicker(l.o.SyncInterval)
+	defer tick.Stop()
+	beat := time.NewTicker(l.env.beat)
+	defer beat.Stop()
+	checked := time.Now()
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-beat.C:
+			l.beat()
+			continue
+		case <-tick.C:
+		}
+		l.flush()
+		if time.Since(checked) >= time.Second {
+			checked = time.Now()
+			l.Healthy() // its result is kept in l.down
+		}
+	}
+}
+
+// flush syncs log and head when there is something new. Errors are kept in l.down.
+func (l *Log) flush() error {
+	l.mu.Lock()
+	seq, synced := l.st.seq, l.st.synced
+	l.mu.Unlock()
+	if seq == synced {
+		return nil
+	}
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	if err := l.syncTo(seq); err != nil {
+		return err
+	}
+	return l.syncHead()
+}
+
+// syncHead needs syncing held. A head that does not reach the medium would make the log look forged after a power cut, so that
+// is as final as a failed sync of the log.
+func (l *Log) syncHead() error {
+	err := l.head.sync()
+	if err == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err = l.fail("sync", err)
+	l.down.final = true
+	return err
+}
+
+// beat brings to the medium that the log was alive now and which record was the last: what is dated much later and unknown to
+// the head cannot be excused by a power cut.
+func (l *Log) beat() error {
+	l.mu.Lock()
+	if l.down != nil {
+		l.mu.Unlock()
+		return nil
+	}
+	l.st.stamp = l.now().UnixMicro()
+	err := l.head.store(&l.st)
+	if err != nil {
+		err = l.fail("head", err)
+	}
+	l.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	return l.syncHead()
+}
