@@ -21,6 +21,7 @@ const (
 //	1 subject  on the emergency list, not exactly one user,
 //	           departed, past until, without NDA, blocked       Refused
 //	2 object   no such matter, sealed, destroyed                Hidden
+//	           frozen (Env.Frozen)                              Refused
 //	           closed, for operations that modify               ReadOnly
 //	3 walls    behind a wall                                    Hidden
 //	4 grant    no grant that is valid now                       Hidden
@@ -176,7 +177,7 @@ func (e *eval) hidden() bool {
 func (e *eval) rootRefused() bool {
 	root := eval{p: e.p, u: e.u, r: &Request{Matter: e.r.Matter, Op: OpLookup, At: e.r.At, Env: e.r.Env}}
 	root.locate()
-	return root.grant().refused || root.caps().refused || root.duties().refused
+	return root.object().refused || root.grant().refused || root.caps().refused || root.duties().refused
 }
 
 func (e *eval) gate(n int) verdict {
@@ -283,10 +284,12 @@ func (e *eval) object() verdict {
 		return refuse("matter.sealed", Hidden, e.m.pos)
 	case destroyed:
 		return refuse("matter.destroyed", Hidden, e.m.pos)
-	case closed:
-		if e.r.Op.Modifies() {
-			return refuse("matter.closed", ReadOnly, e.m.pos)
-		}
+	}
+	switch {
+	case e.r.Env.frozen(e.m.info.ID):
+		return refuse("matter.frozen", Refused, e.m.pos)
+	case e.m.status == closed && e.r.Op.Modifies():
+		return refuse("matter.closed", ReadOnly, e.m.pos)
 	}
 	return verdict{pos: e.m.pos}
 }

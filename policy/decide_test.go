@@ -31,6 +31,8 @@ func fault(code string) func(*Request) {
 	return env(&Env{Fault: func() string { return code }})
 }
 
+var frozen = &Env{Frozen: func(m string) bool { return m != "2026-0177" }}
+
 func under(levels ...string) func(*Request) { return func(r *Request) { r.Sealed = levels } }
 
 // table holds every rule code at least once; TestEveryRuleIsAsked checks it.
@@ -51,6 +53,7 @@ var table = map[string]ask{
 	"closed, write":                {2, "matter.closed", ReadOnly, 10022, OpWrite, "2025-0031/a", nil},
 	"closed, read":                 {7, "member.lead", Refused, 10022, OpRead, "2025-0031/a", nil},
 	"closed, write by a stranger":  {2, "matter.closed", Hidden, 10024, OpWrite, "2025-0031/a", nil},
+	"frozen":                       {2, "matter.frozen", Refused, 10021, OpRead, "2026-0142/a", env(frozen)},
 	"sealed":                       {2, "matter.sealed", Hidden, 10021, OpRead, "2024-0009/a", nil},
 	"behind a wall":                {3, "wall.W-07", Hidden, 10024, OpRead, "2026-0142/a", nil},
 	"wall over":                    {4, "member.none", Hidden, 10024, OpRead, "2026-0142/a", day(2027, 11, 1)},

@@ -142,7 +142,10 @@
 //
 // [Policy.Decide] says in which order the gates are asked and how a refusal
 // looks to the caller. [RuleText] says each rule code in words, and
-// [Policy.Explain] whom to ask. What needs a record that no part of the system
+// [Policy.Explain] whom to ask. Two rules come from no file: user.disabled and
+// matter.frozen are what [Env] says of the emergency list; a frozen matter is
+// refused to all its members, for reading too, and stays hidden from others.
+// What needs a record that no part of the system
 // keeps yet is refused: ack, approval, a purpose per session, a second person.
 //
 // # Not protected

@@ -17,6 +17,7 @@ var reasons = map[string][2]string{
 	"user.blocked":     {"the user is on the blocked list", "该用户在黑名单上"},
 	"user.nda":         {"no valid confidentiality agreement", "没有有效的保密协议"},
 	"matter.unknown":   {"no such matter", "没有这个案件"},
+	"matter.frozen":    {"the matter was frozen at once", "案件已被紧急冻结"},
 	"matter.closed":    {"the matter is closed and can only be read", "案件已结案,只可查阅"},
 	"matter.sealed":    {"the matter is sealed", "案件已封存"},
 	"matter.destroyed": {"the matter has been destroyed", "案件已销毁"},

@@ -3,7 +3,8 @@ package policy
 import "time"
 
 // Env is what the policy cannot know by itself. Nil functions, and a nil Env,
-// mean that no group is known, nobody is disabled and there is no fault.
+// mean that no group is known, nobody is disabled, nothing is frozen and there
+// is no fault.
 type Env struct {
 	// Groups tells whether user is in the system's group now. known is false
 	// when that cannot be said (not asked yet, no answer, an old answer): the
@@ -13,6 +14,8 @@ type Env struct {
 	Groups func(unixGroup, user string) (member, known bool)
 	// Disabled is the emergency list.
 	Disabled func(user string) bool
+	// Frozen tells whether a matter is stopped at once for everybody.
+	Frozen func(matter string) bool
 	// Fault names what keeps the whole system from deciding (sys.log, sys.keys,
 	// sys.clock, sys.stale); "" when all is well.
 	Fault func() string
@@ -27,6 +30,10 @@ func (e *Env) fault() string {
 
 func (e *Env) disabled(user string) bool {
 	return e != nil && e.Disabled != nil && e.Disabled(user)
+}
+
+func (e *Env) frozen(matter string) bool {
+	return e != nil && e.Frozen != nil && e.Frozen(matter)
 }
 
 // inGroup answers unsure when nobody knows.
