@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -92,7 +91,7 @@ func (b *builder) alike(what string, name val) {
 	case !seen:
 		b.names[looks] = name
 	case first.s != name.s:
-		name.at.errorf(fmt.Sprintf("write %q in both places", first.s), "%s %q looks like %q at %s and is not the same", what, name.s, first.s, first.at)
+		name.at.errorf("copy one over the other, or make them differ", "%s %q looks like %q at %s and is written with other characters", what, name.s, first.s, first.at)
 	}
 }
 

@@ -114,7 +114,7 @@ func (s *source) refs(out *[]rawRef, what string, allowed ...string) func(*yaml.
 }
 
 func (s *source) ref(n *yaml.Node, out *[]rawRef, what string, allowed []string) {
-	if n.Kind == yaml.ScalarNode && !isNull(n) {
+	if n.Kind == yaml.ScalarNode && !isNull(n) && strings.TrimSpace(n.Value) != "" {
 		s.nodePos(n).errorf("write "+allowed[0]+": "+n.Value, "%s must say what %q is", what, n.Value)
 		return
 	}

@@ -77,6 +77,22 @@ func TestSaveInAnEditor(t *testing.T) {
 	intern.isDenied(OpSymlink, "w/new", "member.right", Refused)
 }
 
+// TestCreateAlone: who may create, and not write, fills, saves and takes back
+// what they made, and changes nothing of the others'.
+func TestCreateAlone(t *testing.T) {
+	p := mustParse(t, small, "matter: w\nclient: c\nlevel: low\nlead: boss\nmembers: [ { user: grouped, rights: [read, create] } ]\n")
+	member := as(t, p, "grouped")
+	for _, op := range Ops() {
+		if d := member.ask(op, "w/意见.docx", true); !d.Allow {
+			t.Errorf("their own, %s: %s", op, d.Rule)
+		}
+		if op.Modifies() && op != OpCreate && op != OpMkdir && op != OpSymlink && op != OpRenameTo {
+			member.isDenied(op, "w/合同.docx", "member.right", Refused)
+		}
+	}
+	member.may("w/合同.docx", OpOpenRead, OpRead, OpFsync)
+}
+
 // TestEngagementOfAContractor: inactive without an agreement, let in with one,
 // out when the engagement, the agreement or the membership ends (R14, R15).
 func TestEngagementOfAContractor(t *testing.T) {
