@@ -77,7 +77,7 @@ func newRoot(a *app) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	a.globalFlags(root.PersistentFlags())
 	root.AddCommand(newInit(a), newMount(a), newUmount(a), newStatus(a),
-		newPolicy(a), newAudit(a), newVersion(a))
+		newPolicy(a), newAudit(a), newSamba(a), newVersion(a))
 	return root
 }
 
