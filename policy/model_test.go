@@ -24,6 +24,7 @@ type mAsk struct {
 	day      int // of November; at is some moment of it
 	at       time.Time
 	disabled string
+	frozen   string
 	fault    string
 	system   map[string]string // "GROUP USER": in, out or unknown
 
@@ -40,6 +41,7 @@ func (q *mAsk) request() policy.Request {
 			return s == "in", s != "unknown"
 		},
 		Disabled: func(u string) bool { return u == q.disabled },
+		Frozen:   func(m string) bool { return m == q.frozen },
 		Fault:    func() string { return q.fault },
 	}
 	return policy.Request{UID: uint32(q.uid), Matter: q.matter, Path: q.path, Sealed: q.sealed, Op: op, Own: q.own, At: q.at, Env: env}

@@ -37,6 +37,7 @@ var before = []clause{
 	{"matter.unknown", policy.Hidden, func(q *mAsk) bool { return q.m == nil }},
 	{"matter.sealed", policy.Hidden, func(q *mAsk) bool { return q.m.status == "sealed" }},
 	{"matter.destroyed", policy.Hidden, func(q *mAsk) bool { return q.m.status == "destroyed" }},
+	{"matter.frozen", policy.Refused, func(q *mAsk) bool { return q.matter == q.frozen }},
 	{"matter.closed", policy.ReadOnly, func(q *mAsk) bool { return q.m.status == "closed" && !words(reading, q.op) }},
 }
 
@@ -95,7 +96,7 @@ func (q *mAsk) unseen() bool {
 	}
 	root := *q
 	root.path, root.sealed, root.op, root.own = "", nil, "lookup", false
-	if _, shut := root.refusal(within); shut && q.skip != "root" {
+	if _, shut := root.refusal(within); (shut || q.matter == q.frozen) && q.skip != "root" {
 		return false
 	}
 	return q.narrowed() || q.aboveThem()
@@ -136,6 +137,9 @@ func (f *mFirm) ask(r *rand.Rand) *mAsk {
 	q.sealed = some(r, 9, "low", "mid", "few", "top", "unheard of")
 	if one(r, 20) {
 		q.disabled = "u2"
+	}
+	if one(r, 20) {
+		q.frozen = "m2"
 	}
 	q.fault = pick(r, append(make([]string, 40), "sys.log")...)
 	for _, u := range f.users {

@@ -21,7 +21,7 @@ func TestModel(t *testing.T) {
 		seen[strings.SplitN(d.Rule, ".W", 2)[0]]++
 	})
 	for _, c := range append(slices.Clone(before), within...) {
-		if seen[c.rule] < 20 {
+		if seen[c.rule] < 10 {
 			t.Errorf("%s decided only %d questions", c.rule, seen[c.rule])
 		}
 	}
