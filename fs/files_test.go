@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hanwen/go-fuse/v2/fuse"
+
 	"matterfs/internal/as"
 )
 
@@ -156,6 +158,25 @@ func TestCopyFileRange(t *testing.T) {
 	if copied != len(content) {
 		t.Errorf("%d bytes recorded as copied, want %d", copied, len(content))
 	}
+}
+
+// A copy through a descriptor that was passed on is recorded in the name of who copies, with
+// the opener beside it, on both sides.
+func TestCopyNamesTheOpener(t *testing.T) {
+	d := mountFirm(t)
+	lead := as.Start(t, zhang)
+	lead.Writes(d.in("源"), "0123456789")
+	f := lead.Opens(d.in("源"), os.O_RDWR, 0)
+	for _, h := range d.srv.fs.handles.files() {
+		in := &fuse.CopyFileRangeIn{FhIn: h.id, FhOut: h.id, NodeIdOut: h.node.id, OffOut: 100, Len: 5}
+		in.InHeader = fuse.InHeader{NodeId: h.node.id, Caller: fuse.Caller{Owner: fuse.Owner{Uid: lina}}}
+		if n, s := d.srv.fs.CopyFileRange(nil, in); n != 5 || s != fuse.OK {
+			t.Errorf("copied %d bytes: %v", n, s)
+		}
+	}
+	d.logged("ev", "read", "flags", "copy", "uid", lina, "ouid", zhang, "off", 0, "len", 5)
+	d.logged("ev", "write", "uid", lina, "ouid", zhang, "off", 100, "len", 5)
+	lead.Does(f.Close())
 }
 
 // A policy that takes someone out acts on descriptors that are open, on names that are

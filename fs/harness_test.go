@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(lockEnv); path != "" {
 		os.Exit(lockProgram(path))
 	}
+	if name := os.Getenv(programEnv); name != "" {
+		os.Exit(runProgram(name, os.Args[1:]))
+	}
 	os.Exit(m.Run())
 }
 
@@ -156,19 +159,42 @@ func mountFirm(t testing.TB) *drive {
 
 func mountAt(t testing.TB, dir string, files map[string][]byte) *drive {
 	t.Helper()
-	d := &drive{t: t, dir: dir, mnt: filepath.Join(as.Dir(t), "mnt"), keys: &memKeys{keys: map[crypto.ID]*crypto.Key{}, of: map[crypto.ID]string{}}}
+	return setup{dir: dir, files: files}.mount(t)
+}
+
+// setup is what a test may want otherwise than mountFirm has it; what is not set is as there.
+type setup struct {
+	dir   string // holds data, log and state
+	files map[string][]byte
+	env   *policy.Env
+	now   func() time.Time            // the clock that decisions go by
+	disk  func(store.Disk) store.Disk // wraps the backing disk
+}
+
+func (s setup) mount(t testing.TB) *drive {
+	t.Helper()
+	if s.dir == "" {
+		s.dir = t.TempDir()
+	}
+	if s.files == nil {
+		s.files = firm()
+	}
+	if s.env == nil {
+		s.env = &policy.Env{}
+	}
+	d := &drive{t: t, dir: s.dir, mnt: filepath.Join(as.Dir(t), "mnt"), keys: &memKeys{keys: map[crypto.ID]*crypto.Key{}, of: map[crypto.ID]string{}}}
 	for _, sub := range []string{d.path("data"), d.path("log"), d.path("state"), d.mnt} {
 		if err := os.MkdirAll(sub, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p := parse(t, files)
-	d.openStore(p)
+	p := parse(t, s.files)
+	d.openStore(p, s.disk)
 	var err error
 	if d.log, err = audit.Open(audit.Options{Dir: d.path("log"), StateDir: d.path("state"), StoreID: "test-store"}); err != nil {
 		t.Fatal(err)
 	}
-	d.srv, err = Mount(Options{Mountpoint: d.mnt, Store: d.store, Policy: p, Env: &policy.Env{}, Audit: d.log, Logger: zerolog.New(os.Stderr)})
+	d.srv, err = Mount(Options{Mountpoint: d.mnt, Store: d.store, Policy: p, Env: s.env, Audit: d.log, Logger: zerolog.New(os.Stderr), Now: s.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,11 +207,14 @@ func mountAt(t testing.TB, dir string, files map[string][]byte) *drive {
 func (d *drive) path(name string) string { return filepath.Join(d.dir, name) }
 
 // openStore makes the store and a folder for each matter.
-func (d *drive) openStore(p *policy.Policy) {
+func (d *drive) openStore(p *policy.Policy, wrap func(store.Disk) store.Disk) {
 	d.t.Helper()
 	disk, err := store.OpenOSDisk(d.path("data"))
 	if err != nil {
 		d.t.Fatal(err)
+	}
+	if wrap != nil {
+		disk = wrap(disk)
 	}
 	id, key := crypto.NewID(), crypto.NewKey()
 	if err := store.Create(disk, id, key); err != nil {
