@@ -14,6 +14,11 @@ const (
 	userPrefix = "user."
 	ownPrefix  = "user.matterfs."
 	levelXattr = "user.matterfs.level"
+
+	// smbd keeps what Windows sees of a file (read-only, hidden, birth time) in one small attribute, and reads it
+	// for every entry of a listing. It tells what a stat tells, and like a stat it is decided and not recorded.
+	dosXattr      = "user.DOSATTRIB"
+	dosXattrLimit = 128 // bytes; more is something else
 )
 
 // xattrRequest enters a request about an extended attribute. Only user.* exists: capability
@@ -56,7 +61,8 @@ func (f *fileSystem) GetXAttr(_ <-chan struct{}, hdr *fuse.InHeader, name string
 	if err == syscall.ENODATA {
 		return 0, fuse.ENODATA
 	}
-	if errno = r.still(); errno == 0 {
+	errno = r.still()
+	if likeStat := err == nil && name == dosXattr && len(v) <= dosXattrLimit; errno == 0 && !likeStat {
 		errno = r.done(err)
 	}
 	if errno != 0 {
