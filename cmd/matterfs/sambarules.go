@@ -59,7 +59,7 @@ var smbRules = []smbRule{
 	{"acl_xattr:ignore system acls", false, "yes", sameWord, false, harmModeBits},
 	{"acl_xattr:default acl style", false, "everyone", sameWord, false, harmModeBits},
 	{"nt acl support", false, "no", sameWord, false,
-		[2]string{"permissions set on Windows lock colleagues out, or seem to let them in", "在 Windows 上设置的权限会把同事挡在门外，或造成已放行的假象"}},
+		[2]string{"Windows offers to set permissions that the drive does not keep, and ends in errors", "Windows 会提供设置权限的界面，但盘上并不保存，结果只是报错"}},
 	{"create mask", false, "0666", hasBits, false, harmLocalBits},
 	{"force create mode", false, "0666", hasBits, false, harmLocalBits},
 	{"directory mask", false, "0777", hasBits, false, harmLocalBits},

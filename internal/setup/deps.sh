@@ -17,7 +17,10 @@ needs() {
   test) echo /bin/kill=procps ;;
   apps)
     echo vim=vim git=git sqlite3=sqlite3 rsync=rsync tar=tar tmux=tmux python3=python3 \
-      soffice=libreoffice-writer /usr/lib/python3/dist-packages/uno.py=python3-uno ;;
+      soffice=libreoffice-writer /usr/lib/python3/dist-packages/uno.py=python3-uno \
+      /usr/sbin/smbd=samba "/usr/lib/$(uname -m)-linux-gnu/samba/vfs/acl_xattr.so=samba-vfs-modules" smbclient=smbclient \
+      "/usr/lib/$(uname -m)-linux-gnu/libnss_wrapper.so=libnss-wrapper" \
+      /usr/lib/python3/dist-packages/impacket/smb3.py=python3-impacket ;;
   gocryptfs) echo gocryptfs=gocryptfs ;;
   bench) echo fio=fio rsync=rsync python3=python3 tar=tar find=findutils ;;
   *) die "unknown group $1" ;;
@@ -45,6 +48,20 @@ apt() {
   rm -f "$log"
 }
 
+# quietly COMMAND...: runs it while Debian's own switch keeps packages from starting servers: a Samba or other daemon
+# that a test needs as a program must not begin to serve this machine.
+quietly() {
+  local policy=/usr/sbin/policy-rc.d status=0
+  [ ! -e "$policy" ] || { "$@"; return; }
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+  "$@" || status=$?
+  rm -f "$policy"
+  trap - EXIT
+  return "$status"
+}
+
 can_install() {
   command -v apt-get >/dev/null || die "missing: $*" "this machine has no apt-get; install these (Debian's names) by other means"
   [ "$(id -u)" = 0 ] || die "missing: $*" "only root can install them; run: sudo apt-get install --no-install-recommends $*"
@@ -55,7 +72,7 @@ install() {
   can_install "$@"
   echo "installing $*" >&2
   apt update || echo "deps.sh: apt-get update failed (see above); trying with the lists at hand" >&2
-  apt install --no-install-recommends "$@" || die "could not install: $*" \
+  quietly apt install --no-install-recommends "$@" || die "could not install: $*" \
     "see apt-get's words above; without a network, install these packages from your mirror and run this again"
 }
 
