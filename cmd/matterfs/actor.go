@@ -46,16 +46,23 @@ func loginUID(pid int) int64 {
 // record writes what the daemon itself does, or did for somebody, to the audit
 // log. What r says already is kept.
 func (d *daemon) record(who actor, r audit.Record) error {
+	_, err := d.recordSeq(who, r)
+	return err
+}
+
+// recordSeq is record for who wants to know the number.
+func (d *daemon) recordSeq(who actor, r audit.Record) (uint64, error) {
 	p := d.currentPolicy()
 	r.UID, r.HasUID, r.AUID, r.OUID = who.uid, true, who.auid, -1
 	r.PID, r.Comm, r.Pol = uint32(who.pid), who.comm, short(p.Hash())
 	if u, ok := p.UserByUID(who.uid); ok {
 		r.User = u.Name
 	}
-	if _, err := d.log.Append(&r); err != nil {
-		return &logError{err}
+	seq, err := d.log.Append(&r)
+	if err != nil {
+		return 0, &logError{err}
 	}
-	return nil
+	return seq, nil
 }
 
 func comm(pid int) string {

@@ -37,12 +37,18 @@ func dial(path, what string) (*client, error) {
 
 func (c *client) close() { c.c.Close() }
 
-// ask sends one request and returns the answer, *remoteError for a refusal.
-func (c *client) ask(op string) (controlReply, error) {
+// ask is request for what needs no more than its name.
+func (c *client) ask(op string) (controlReply, error) { return c.request(controlRequest{Op: op}) }
+
+// request sends one request and returns the answer, *remoteError for a refusal.
+func (c *client) request(q controlRequest) (controlReply, error) {
 	var r controlReply
-	b, err := json.Marshal(controlRequest{Op: op})
+	b, err := json.Marshal(q)
 	if err != nil {
 		return r, err
+	}
+	if len(b) >= controlLine {
+		return r, usagef("a request of %d bytes is too long: shorten the reason", len(b))
 	}
 	if err := c.c.SetDeadline(time.Now().Add(clientPatience)); err != nil {
 		return r, err

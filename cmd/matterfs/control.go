@@ -9,10 +9,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"matterfs/crypto/statelog"
 )
 
 const (
@@ -25,7 +26,9 @@ const (
 
 // controlRequest is one line to the daemon.
 type controlRequest struct {
-	Op string `json:"op"` // "status", "reload" or "umount"
+	Op     string `json:"op"`               // see daemon.answer
+	Name   string `json:"name,omitempty"`   // of a decree: user or matter
+	Reason string `json:"reason,omitempty"` // of a decree
 }
 
 // controlReply is the line that answers it. A refusal carries the exit code
@@ -38,6 +41,9 @@ type controlReply struct {
 	Status *status       `json:"status,omitempty"`
 	Reload *reloadReport `json:"reload,omitempty"`
 	Lazy   bool          `json:"lazy,omitempty"`
+
+	Decree    *decreeReport  `json:"decree,omitempty"`
+	Emergency *emergencyList `json:"emergency,omitempty"`
 }
 
 // runDir is where control sockets lie.
@@ -162,12 +168,20 @@ func (d *daemon) answer(who actor, line []byte) (r controlReply, last bool) {
 	if err := json.Unmarshal(line, &q); err != nil {
 		return refusal(usagef("control request: %v", err)), false
 	}
-	if q.Op != "status" && !d.trusted(who.uid) {
-		return refusal(fmt.Errorf("uid %d may not ask for %q: %w", who.uid, q.Op, os.ErrPermission)), false
+	if q.Op != "status" && !d.may(who.uid, q.Op) {
+		return refusal(d.refuseAsk(who, q)), false
 	}
 	switch q.Op {
 	case "status":
-		return controlReply{OK: true, Status: d.status(d.trusted(who.uid))}, false
+		return controlReply{OK: true, Status: d.status(d.onDuty(who.uid, "sysadmin"))}, false
+	case "emergency":
+		return controlReply{OK: true, Emergency: d.emergencyList()}, false
+	case statelog.UserDisable, statelog.UserEnable, statelog.MatterFreeze, statelog.MatterUnfreeze:
+		rep, err := d.decree(who, q)
+		if err != nil {
+			return refusal(err), false
+		}
+		return controlReply{OK: true, Decree: &rep}, false
 	case "reload":
 		rep, err := d.reload(who)
 		if err != nil {
@@ -187,17 +201,6 @@ func (d *daemon) answer(who actor, line []byte) (r controlReply, last bool) {
 func refusal(err error) controlReply {
 	code, hint := explain(err)
 	return controlReply{Code: code, Error: err.Error(), Hint: hintNames[hint]}
-}
-
-// trusted says who may steer the daemon: root, its own uid, and the system
-// administrators that the policy names.
-func (d *daemon) trusted(uid uint32) bool {
-	if uid == 0 || uid == uint32(os.Geteuid()) {
-		return true
-	}
-	p := d.currentPolicy()
-	u, ok := p.UserByUID(uid)
-	return ok && u.Status == "active" && slices.Contains(p.Duties()["sysadmin"], u.Name)
 }
 
 // unmountFor remembers who ended the service for the record of it.

@@ -50,6 +50,10 @@ type daemon struct {
 	store   *store.Store
 	groups  *groups
 	env     *policy.Env
+
+	emergency   emergency
+	refusedAsks refusedAsks
+
 	srv     *fs.Server
 	mounted chan struct{} // closed when srv is set
 
@@ -95,7 +99,7 @@ func newLogger(w io.Writer) zerolog.Logger {
 // asked for.
 func (d *daemon) open(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		d.checkPlaces, d.lock, d.loadPolicy, d.unlock, d.openLog, d.openStore,
+		d.checkPlaces, d.lock, d.loadPolicy, d.unlock, d.openLog, d.openStore, d.openState,
 		d.checkAndProvision, d.startGroups, d.mount, d.listen,
 	} {
 		if err := step(ctx); err != nil {
@@ -231,7 +235,7 @@ func (d *daemon) startGroups(ctx context.Context) error {
 	// Nothing is told before there is a drive to tell: the goroutine waits for
 	// it, and the timer is far longer than a start.
 	d.groups = newGroups(d.groupQuestions, d.refreshDrive)
-	d.env = &policy.Env{Groups: d.groups.member, Fault: d.fault}
+	d.env = &policy.Env{Groups: d.groups.member, Fault: d.fault, Disabled: d.emergency.disabled, Frozen: d.emergency.frozen}
 	first := make(chan struct{})
 	run, stop := context.WithCancel(context.Background())
 	d.onClose(stop)

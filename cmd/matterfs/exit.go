@@ -7,7 +7,9 @@ import (
 	"syscall"
 
 	"matterfs/audit"
+	"matterfs/crypto"
 	"matterfs/crypto/keystore"
+	"matterfs/crypto/statelog"
 	"matterfs/crypto/store"
 	"matterfs/policy"
 )
@@ -75,6 +77,13 @@ var exitTable = []exitRow{
 	{isErr(audit.ErrUnavailable), exitLog, hintLog},
 	{asErr[*audit.LineError], exitTampered, hintTampered},
 
+	{asErr[*unwrittenError], exitLog, hintUnwritten},
+	{asErr[*statelog.RolledBackError], exitCorrupt, hintState},
+	{asErr[*statelog.DamagedError], exitCorrupt, hintState},
+	{asErr[*statelog.ForeignError], exitCorrupt, hintState},
+	{wrongStateKey, exitCorrupt, hintState},
+	{asErr[*statelog.NewerError], exitCorrupt, hintStateNewer},
+
 	{missing("data"), exitCorrupt, hintNotStore},
 	{isErr(store.ErrNotStore), exitCorrupt, hintNotStore},
 	{asErr[*store.CorruptError], exitCorrupt, hintCorrupt},
@@ -104,6 +113,11 @@ func isErr(target error) func(error) bool {
 func asErr[T error](err error) bool {
 	var target T
 	return errors.As(err, &target)
+}
+
+// wrongStateKey: under a key of a store the file of another one was found.
+func wrongStateKey(err error) bool {
+	return asErr[*stateError](err) && errors.Is(err, crypto.ErrWrongKey)
 }
 
 func notEmpty(err error) bool {

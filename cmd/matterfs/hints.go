@@ -9,6 +9,7 @@ var hintNames = map[msg]string{
 	hintWrongIdentity: "key.identity", hintWrongPassphrase: "key.passphrase", hintNoKeystore: "key.none",
 	hintDamagedKeys: "key.damaged", hintRecipient: "key.recipient", hintLocked: "key.locked", hintSecretMode: "key.mode",
 	hintNotPermitted: "permission", hintLog: "log", hintLogMissing: "log.missing", hintLogEnd: "log.end",
+	hintState: "state.refused", hintStateNewer: "state.newer", hintUnwritten: "state.unwritten",
 	hintTampered: "log.tampered", hintIncomplete: "log.incomplete", hintCorrupt: "data.corrupt", hintNotStore: "data.none",
 	hintExists: "exists", hintOverlap: "overlap", hintBusy: "busy", hintNotEmpty: "mount.notempty",
 	hintMountpoint: "mount.point", hintNotOurMount: "mount.foreign", hintFull: "full", hintFuse: "fuse",

@@ -11,6 +11,7 @@
 //	matterfs status                             what runs, and what is wrong with it
 //	matterfs audit tail -f /srv/firm            who does what, now
 //	matterfs audit verify /srv/firm             nothing changed, nothing missing
+//	matterfs user disable wang.qiang            stop a person at once; matter freeze ID stops a matter
 //	matterfs umount /srv/matters
 //
 // # Configuration
@@ -77,7 +78,7 @@ func newRoot(a *app) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	a.globalFlags(root.PersistentFlags())
 	root.AddCommand(newInit(a), newMount(a), newUmount(a), newStatus(a),
-		newPolicy(a), newAudit(a), newSamba(a), newVersion(a))
+		newPolicy(a), newAudit(a), newUser(a), newMatter(a), newState(a), newSamba(a), newVersion(a))
 	return root
 }
 

@@ -68,6 +68,14 @@ const (
 	msgVerifyOK
 	msgVerifyBad
 	msgUnanchored
+	msgUserDisabled
+	msgUserEnabled
+	msgMatterFrozen
+	msgMatterUnfrozen
+	msgAlready
+	msgUnwritten
+	msgStateKept
+	msgStateAccepted
 	hintUsage
 	hintPolicy
 	hintPolicyOwner
@@ -86,6 +94,9 @@ const (
 	hintLog
 	hintLogMissing
 	hintLogEnd
+	hintState
+	hintStateNewer
+	hintUnwritten
 	hintTampered
 	hintIncomplete
 	hintCorrupt
@@ -144,6 +155,14 @@ var messages = map[msg][2]string{
 	msgVerifyOK:         {"log ok: %d records, %d to %d", "日志完好:%d 条记录,%d 至 %d"},
 	msgVerifyBad:        {"log not ok: %d problems in %d records", "日志有问题:%[2]d 条记录中 %[1]d 处"},
 	msgUnanchored:       {"records %d to %d are not anchored: the head does not know them, only the chain vouches for them", "记录 %d 至 %d 未经锚定:链头没有登记,仅由哈希链证明"},
+	msgUserDisabled:     {"user %s is disabled", "用户 %s 已停用"},
+	msgUserEnabled:      {"user %s is enabled", "用户 %s 已启用"},
+	msgMatterFrozen:     {"matter %s is frozen", "案件 %s 已冻结"},
+	msgMatterUnfrozen:   {"matter %s is not frozen", "案件 %s 未冻结"},
+	msgAlready:          {"%s; it was so already", "%s(原已如此)"},
+	msgUnwritten:        {"%s changes to the emergency list act but are not kept for the next mount", "紧急名单有 %s 项变更已生效但未能保存,重新挂载后会丢失"},
+	msgStateKept:        {"the refused state log is kept as %s", "被拒绝的状态日志已另存为 %s"},
+	msgStateAccepted:    {"state log accepted with %d records", "状态日志已接受,共 %d 条记录"},
 
 	hintUsage:           {"matterfs --help lists the verbs, matterfs VERB --help their flags", "matterfs --help 列出命令,matterfs 命令 --help 列出选项"},
 	hintPolicy:          {"mend the lines named above, then run: matterfs policy check DIR", "请修正上述各行,然后运行:matterfs policy check DIR"},
@@ -163,6 +182,9 @@ var messages = map[msg][2]string{
 	hintLog:             {"nothing is served without a log: free space or mend the permissions of the log and state directories", "没有日志就不提供服务:请释放空间或修正日志和状态目录的权限"},
 	hintLogMissing:      {"is its volume mounted? bring log and state back from their backup, both together, or name them with --log DIR and --state DIR; where there is none, make both empty with mkdir -m 700: a new log begins", "其所在的卷挂载了吗?请从备份一并恢复日志和状态目录,或用 --log DIR 和 --state DIR 指定;若无备份,请用 mkdir -m 700 建立两个空目录,日志从头开始"},
 	hintLogEnd:          {"write down what is missing here; free space or mend the log directory, then mount: the log goes on from its last record", "请另行记下此处缺少的内容;释放空间或修复日志目录后重新挂载,日志从最后一条继续"},
+	hintState:           {"bring the newest copy of state.log back into the state directory; where there is none, matterfs state accept DIR --reason TEXT keeps what is authentic, and the log's user.disable and matter.freeze records say what to repeat", "请将最新的 state.log 恢复到状态目录;若无副本,matterfs state accept DIR --reason TEXT 可保留可信部分,再按日志中的 user.disable 与 matter.freeze 记录补做"},
+	hintStateNewer:      {"run the version of matterfs that wrote it", "请使用写入它的 matterfs 版本"},
+	hintUnwritten:       {"free space or mend the state directory, then run the command again before the daemon ends", "请释放空间或修复状态目录,并在守护进程结束前重新执行该命令"},
 	hintTampered:        {"keep a copy of the log and state directories as evidence, then run: matterfs audit verify DIR; to serve again bring the log back from its backup, or move its files and audit.head away: a new log begins", "请先备份日志和状态目录作为证据,然后运行:matterfs audit verify DIR;若要恢复服务,请从备份恢复日志,或移走日志文件和 audit.head,从新日志开始"},
 	hintIncomplete:      {"records are missing at the end: bring the log back from its backup; matterfs audit verify DIR shows where it stops", "日志末尾缺少记录:请从备份恢复;matterfs audit verify DIR 显示截止位置"},
 	hintCorrupt:         {"bring the named file back from the data backup", "请从数据备份恢复上述文件"},

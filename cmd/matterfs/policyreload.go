@@ -15,23 +15,7 @@ func newPolicyReload(a *app) *cobra.Command {
 }
 
 func runPolicyReload(a *app, dir string) error {
-	ids, err := a.wantedStores(dir)
-	if err != nil {
-		return err
-	}
-	switch len(ids) {
-	case 0:
-		return &noDaemonError{"any store on this machine"}
-	case 1:
-	default:
-		return usagef("%d stores are served here: name one", len(ids))
-	}
-	c, err := a.dialStore(ids[0])
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	reply, err := c.ask("reload")
+	reply, err := a.askOne(dir, controlRequest{Op: "reload"})
 	if err != nil {
 		return err
 	}

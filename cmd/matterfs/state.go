@@ -59,6 +59,7 @@ type matterStatus struct {
 	ID     string `json:"id"`
 	Status string `json:"status"` // as the policy says; "" when it does not know it
 	Data   bool   `json:"data"`   // it has a folder
+	Frozen bool   `json:"frozen,omitempty"`
 	Error  string `json:"error,omitempty"`
 }
 
@@ -122,7 +123,7 @@ func (d *daemon) matterStates(p *policy.Policy) []matterStatus {
 	at := make(map[string]int)
 	for _, m := range p.Matters() {
 		at[m.ID] = len(list)
-		list = append(list, matterStatus{ID: m.ID, Status: m.Status})
+		list = append(list, matterStatus{ID: m.ID, Status: m.Status, Frozen: d.emergency.frozen(m.ID)})
 	}
 	for _, m := range d.store.Matters() {
 		i, ok := at[m.Matter]
@@ -148,7 +149,7 @@ var warningTexts = map[string]msg{
 	"identity.inside": msgIdentityInside, "identity.loose": msgIdentityLoose,
 	"kernel.old": msgOldKernel, "policy.reload": msgReloadFailed,
 	"log.unavailable": msgLogDown, "data.foreign": msgForeign, "data.matter": msgBadMatter,
-	"data.damaged": msgDamaged, "policy.exposed": msgPolicyExposed,
+	"data.damaged": msgDamaged, "policy.exposed": msgPolicyExposed, "state.unwritten": msgUnwritten,
 }
 
 func warn(bad bool, code string, args ...string) warning {
@@ -179,6 +180,9 @@ func (d *daemon) warnings() []warning {
 	}
 	if err := d.log.Healthy(); err != nil {
 		list = append(list, warn(true, "log.unavailable", err.Error()))
+	}
+	if n := len(d.emergency.rest()); n > 0 {
+		list = append(list, warn(true, "state.unwritten", strconv.Itoa(n)))
 	}
 	for _, m := range d.store.Matters() {
 		if m.Err != nil {

@@ -138,6 +138,9 @@ func (m *matterStatus) line() string {
 	if m.Status == "" {
 		words[1] = "(not in the policy)"
 	}
+	if m.Frozen {
+		words = append(words, "(frozen)")
+	}
 	if !m.Data {
 		words = append(words, "(no data)")
 	}

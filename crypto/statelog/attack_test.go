@@ -182,6 +182,29 @@ func TestCrashAtEachByte(t *testing.T) {
 	}
 }
 
+// TestEachAnchorCounts: an older anchor from another line of records does not
+// speak for a log that the newer one contradicts, and the other way round.
+func TestEachAnchorCounts(t *testing.T) {
+	o := newOffice(t)
+	heads := o.written(story...)
+	alien := Head{2, [32]byte{1}}
+	for _, anchors := range [][]Head{{alien, heads[4]}, {heads[4], alien}, {heads[1], alien}, {{5, [32]byte{1}}, heads[4]}} {
+		opts := o.options(nil)
+		opts.Anchors = anchors
+		var old *RolledBackError
+		if _, _, err := Open(o.path, opts); !errors.As(err, &old) {
+			t.Errorf("%v: %v", anchors, err)
+		}
+	}
+	opts := o.options(nil)
+	opts.Anchors = []Head{heads[3], heads[1], heads[2]}
+	l, r, err := Open(o.path, opts)
+	if err != nil || len(r.Ahead) != 1 || r.Ahead[0].Kind != UserEnable {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	l.Close()
+}
+
 // TestTornWithoutAnchor: when nothing says where the log ended, nothing is cut off.
 func TestTornWithoutAnchor(t *testing.T) {
 	o := newOffice(t)

@@ -3,7 +3,7 @@
 // records, replayed into memory when it is opened.
 //
 //	l, err := statelog.Open("/srv/firm/state/state.log", statelog.Options{
-//		StoreID: id, Key: keys.StoreKey("state"), Anchor: newest})
+//		StoreID: id, Key: keys.StoreKey("state"), Anchors: known})
 //	head, err := l.Append(statelog.UserDisable, statelog.Change{Name: "wang.qiang", By: "qian.li"})
 //	if mark, ok := l.State().Disabled("wang.qiang"); ok { ... }
 //
@@ -40,8 +40,8 @@
 //
 // Nothing in a file tells that it is an older copy of itself. [Head] is
 // generation and hash of the last record; the caller keeps it elsewhere (the
-// daemon: in the audit log) and gives the newest to Open as Options.Anchor. A
-// log that does not contain the anchor is refused: *[RolledBackError] when it
+// daemon: in the audit log) and gives what it has to Open as Options.Anchors. A
+// log that does not contain each of them is refused: *[RolledBackError] when it
 // is shorter or another one, *[DamagedError] when bytes are there that are no
 // records. [SealAnchor] and [OpenAnchor] keep a head and a number in a small
 // sealed file, which spares a caller to search for the newest.
@@ -51,7 +51,7 @@
 // [Log.Append] writes one frame at the end and returns after fdatasync(2). A
 // crash leaves at most one frame that was not acknowledged: whole (it counts,
 // and [Recovery] names it as beyond the anchor) or torn (it is cut off, and
-// Recovery says so). Only what lies behind the anchor is ever cut off, so
+// Recovery says so). Only what lies behind the anchors is ever cut off, so
 // nothing acknowledged is lost that way.
 //
 // [Accept] is the way out of a refusal: it keeps the refused file under another

@@ -96,7 +96,7 @@ func Accept(path string, o Options) (kept string, err error) {
 	}
 	found, bad := scan(path, b, k)
 	if bad == nil {
-		bad = found.judge(path, o.Anchor)
+		bad = found.judge(path, o.Anchors)
 	}
 	if bad == nil || !refused(bad) {
 		return "", bad

@@ -26,7 +26,11 @@ func newOffice(t testing.TB) *office {
 }
 
 func (o *office) options(anchor *Head) Options {
-	return Options{StoreID: o.id, Key: o.key, Anchor: anchor, Now: func() time.Time { return o.now }}
+	opts := Options{StoreID: o.id, Key: o.key, Now: func() time.Time { return o.now }}
+	if anchor != nil {
+		opts.Anchors = []Head{*anchor}
+	}
+	return opts
 }
 
 func (o *office) open(anchor *Head) (*Log, *Recovery, error) { return Open(o.path, o.options(anchor)) }

@@ -19,7 +19,7 @@ import (
 type Options struct {
 	StoreID crypto.ID        // the log belongs to this store
 	Key     *crypto.Key      // not kept: may be wiped after Open
-	Anchor  *Head            // the newest head that was acknowledged; nil: none is known
+	Anchors []Head           // heads that were acknowledged, the newest among them; none: none is known
 	Now     func() time.Time // default time.Now
 
 	step func(call string) error // tests: before each call that changes the file
@@ -31,7 +31,7 @@ type Recovery struct {
 	TornLen  int      // bytes of an unfinished record that were cut off; 0: none
 	TornHash [32]byte // SHA-256 of these
 	TornWhy  string
-	Ahead    []Entry // authentic records behind the anchor: a crash came before their acknowledgement
+	Ahead    []Entry // authentic records behind all anchors: a crash came before their acknowledgement
 }
 
 // Log is an open state log. It is safe for concurrent use.
@@ -64,14 +64,14 @@ func Open(path string, o Options) (*Log, *Recovery, error) {
 	if l.keys, err = newKeys(o.StoreID, o.Key); err != nil {
 		return nil, nil, err
 	}
-	created, err := l.ensure(o.Anchor)
+	created, err := l.ensure(o.Anchors)
 	if err != nil {
 		return nil, nil, err
 	}
 	if l.f, err = openLocked(path); err != nil {
 		return nil, nil, err
 	}
-	r, err := l.load(o.Anchor)
+	r, err := l.load(o.Anchors)
 	if err != nil {
 		return nil, nil, errors.Join(err, l.f.Close())
 	}
@@ -80,12 +80,12 @@ func Open(path string, o Options) (*Log, *Recovery, error) {
 }
 
 // ensure makes the file where there is none.
-func (l *Log) ensure(anchor *Head) (created bool, err error) {
+func (l *Log) ensure(anchors []Head) (created bool, err error) {
 	if _, err := os.Lstat(l.path); !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
-	if anchor != nil {
-		return false, &RolledBackError{Path: l.path, Want: *anchor, Missing: true}
+	if len(anchors) > 0 {
+		return false, &RolledBackError{Path: l.path, Want: newest(anchors), Missing: true}
 	}
 	first := l.keys.seal(&Entry{Time: l.now(), Kind: beginKind, Payload: json.RawMessage("{}")}, l.keys.start())
 	return true, replace(l.path, append(l.keys.head[:], first...), l.begin)
@@ -106,7 +106,7 @@ func openLocked(path string) (*os.File, error) {
 }
 
 // load reads, judges and replays the file, then cuts off a torn end.
-func (l *Log) load(anchor *Head) (*Recovery, error) {
+func (l *Log) load(anchors []Head) (*Recovery, error) {
 	b, err := readAll(l.f)
 	if err != nil {
 		return nil, err
@@ -115,7 +115,7 @@ func (l *Log) load(anchor *Head) (*Recovery, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := found.judge(l.path, anchor); err != nil {
+	if err := found.judge(l.path, anchors); err != nil {
 		return nil, err
 	}
 	s := newState()
@@ -125,8 +125,8 @@ func (l *Log) load(anchor *Head) (*Recovery, error) {
 		}
 	}
 	r := &Recovery{TornLen: len(found.tail), TornWhy: found.why}
-	if anchor != nil {
-		r.Ahead = found.entries[anchor.Generation+1:]
+	if len(anchors) > 0 {
+		r.Ahead = found.entries[newest(anchors).Generation+1:]
 	}
 	if len(found.tail) > 0 {
 		r.TornHash = sum(found.tail)

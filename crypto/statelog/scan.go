@@ -2,10 +2,12 @@ package statelog
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"matterfs/crypto"
 )
@@ -107,20 +109,28 @@ func checkHead(path string, b []byte, k *keys) error {
 	return nil
 }
 
-// judge compares what was found with what was acknowledged.
-func (s *scanned) judge(path string, anchor *Head) error {
-	switch {
-	case anchor == nil && len(s.tail) == 0:
-		return nil
-	case anchor == nil:
+// judge compares what was found with what was acknowledged: every anchor must
+// lie on the chain.
+func (s *scanned) judge(path string, anchors []Head) error {
+	if len(anchors) == 0 && len(s.tail) > 0 {
 		// Nothing says that the bytes were not acknowledged.
 		return &DamagedError{path, s.good, s.why + ", and nothing says where the log ended"}
-	case s.contains(*anchor):
-		return nil
-	case anchor.Generation >= uint64(len(s.hashes)) && len(s.tail) > 0:
-		return &DamagedError{path, s.good, fmt.Sprintf("%s, and record %d was acknowledged", s.why, anchor.Generation)}
 	}
-	return &RolledBackError{Path: path, Have: s.head(), Want: *anchor}
+	for _, a := range anchors {
+		switch {
+		case s.contains(a):
+		case a.Generation >= uint64(len(s.hashes)) && len(s.tail) > 0:
+			return &DamagedError{path, s.good, fmt.Sprintf("%s, and record %d was acknowledged", s.why, a.Generation)}
+		default:
+			return &RolledBackError{Path: path, Have: s.head(), Want: a}
+		}
+	}
+	return nil
+}
+
+// newest is the one of several heads that has the highest generation.
+func newest(anchors []Head) Head {
+	return slices.MaxFunc(anchors, func(a, b Head) int { return cmp.Compare(a.Generation, b.Generation) })
 }
 
 // refused tells the errors that Accept is for.
