@@ -15,67 +15,6 @@ import (
 	"matterfs/internal/as"
 )
 
-// brokenDisk is a backing disk whose fsync fails from the moment that broken is set.
-type brokenDisk struct {
-	store.Disk
-	broken *atomic.Bool
-}
-
-type brokenDir struct {
-	store.Dir
-	broken *atomic.Bool
-}
-
-type brokenFile struct {
-	store.File
-	broken *atomic.Bool
-}
-
-func (d brokenDisk) OpenRoot() (store.Dir, error) {
-	return wrapDir(d.broken)(d.Disk.OpenRoot())
-}
-
-func (d brokenDir) OpenDir(name string) (store.Dir, error) {
-	return wrapDir(d.broken)(d.Dir.OpenDir(name))
-}
-
-func (d brokenDir) OpenFile(name string) (store.File, error) {
-	return wrapFile(d.broken)(d.Dir.OpenFile(name))
-}
-
-func (d brokenDir) CreateFile(name string) (store.File, error) {
-	return wrapFile(d.broken)(d.Dir.CreateFile(name))
-}
-
-func (d brokenDir) Rename(name string, to store.Dir, newName string, noReplace bool) error {
-	return d.Dir.Rename(name, to.(brokenDir).Dir, newName, noReplace)
-}
-
-func (f brokenFile) Sync(full bool) error {
-	if f.broken.Load() {
-		return syscall.EIO
-	}
-	return f.File.Sync(full)
-}
-
-func wrapDir(broken *atomic.Bool) func(store.Dir, error) (store.Dir, error) {
-	return func(d store.Dir, err error) (store.Dir, error) {
-		if err != nil {
-			return nil, err
-		}
-		return brokenDir{d, broken}, nil
-	}
-}
-
-func wrapFile(broken *atomic.Bool) func(store.File, error) (store.File, error) {
-	return func(f store.File, err error) (store.File, error) {
-		if err != nil {
-			return nil, err
-		}
-		return brokenFile{f, broken}, nil
-	}
-}
-
 // writeDsync is a program: one write with RWF_DSYNC; it prints what it answered.
 func writeDsync(args []string) error {
 	fd, err := unix.Open(args[0], unix.O_RDWR, 0)
@@ -91,7 +30,14 @@ func writeDsync(args []string) error {
 // not make it so.
 func TestFailedSyncIsNoSuccess(t *testing.T) {
 	var broken atomic.Bool
-	d := setup{disk: func(d store.Disk) store.Disk { return brokenDisk{d, &broken} }}.mount(t)
+	d := setup{disk: func(disk store.Disk) store.Disk {
+		return hookedDisk{disk, func(call string) error {
+			if call == "sync" && broken.Load() {
+				return syscall.EIO
+			}
+			return nil
+		}}
+	}}.mount(t)
 	lead := as.Start(t, zhang)
 	lead.Writes(d.in("合同.txt"), "一")
 	full := lead.Opens(d.in("合同.txt"), os.O_RDWR|syscall.O_SYNC, 0)

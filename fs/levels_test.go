@@ -43,6 +43,12 @@ func openTop(files map[string][]byte) map[string][]byte {
 	return files
 }
 
+// known makes the kernel remember a name and its attributes (a read makes it ask again).
+func known(u *as.User, path string) {
+	_, err := u.Stat(path)
+	u.Does(err)
+}
+
 // A folder that gets a level by being renamed is gone at once for those below it, though the
 // kernel knew its names and theirs.
 func TestRenameOntoARulesPathHides(t *testing.T) {
@@ -51,9 +57,10 @@ func TestRenameOntoARulesPathHides(t *testing.T) {
 	lead.Does(lead.Mkdir(d.in("草稿")))
 	lead.Writes(d.in("草稿/意见-张三.txt"), "鉴定意见")
 	member.Reads(d.in("草稿/意见-张三.txt"), "鉴定意见")
+	known(member, d.in("草稿/意见-张三.txt"))
 
 	lead.Does(lead.Rename(d.in("草稿"), d.in("鉴定")))
-	for _, p := range []string{"鉴定", "鉴定/意见-张三.txt", "草稿", "草稿/意见-张三.txt"} {
+	for _, p := range []string{"鉴定/意见-张三.txt", "鉴定", "草稿", "草稿/意见-张三.txt"} {
 		_, err := member.Stat(d.in(p))
 		member.Refused(err, syscall.ENOENT)
 	}
@@ -61,16 +68,26 @@ func TestRenameOntoARulesPathHides(t *testing.T) {
 	levelOf(t, lead, d.in("鉴定/意见-张三.txt"), "机密")
 }
 
-// A file where a rule expects a folder has the rule's level, so its name is not for all.
+// A file or a link where a rule expects a folder has the rule's level: its name is not for
+// all, though the kernel has its attributes.
 func TestFileAtARulesPathIsHidden(t *testing.T) {
-	d := mountFirm(t)
-	lead, member := as.Start(t, zhang), as.Start(t, lina)
-	lead.Writes(d.in("鉴定"), "鉴定意见")
-	lead.Reads(d.in("鉴定"), "鉴定意见")
-	_, err := member.Stat(d.in("鉴定"))
-	member.Refused(err, syscall.ENOENT)
-	member.IsDenied(d.in("鉴定"), syscall.ENOENT)
-	member.Lists(d.in(""))
+	for what, make := range map[string]func(*as.User, string) error{
+		"file": func(u *as.User, p string) error { return u.WriteFile(p, []byte("鉴定意见")) },
+		"link": func(u *as.User, p string) error { return u.Symlink("对方的鉴定", p) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			d := mountFirm(t)
+			lead, member := as.Start(t, zhang), as.Start(t, lina)
+			lead.Does(make(lead, d.in("鉴定")))
+			lead.Lists(d.in(""), "鉴定")
+			_, err := member.Lstat(d.in("鉴定"))
+			member.Refused(err, syscall.ENOENT)
+			_, err = member.Readlink(d.in("鉴定"))
+			member.Refused(err, syscall.ENOENT)
+			member.IsDenied(d.in("鉴定"), syscall.ENOENT)
+			member.Lists(d.in(""))
+		})
+	}
 }
 
 // A seal outlives its rule and a move onto a rule of a lower level.
@@ -96,6 +113,7 @@ func TestParentRenameSealsFoldersBelow(t *testing.T) {
 	lead.Does(lead.Mkdir(d.in("旧/鉴定")))
 	lead.Writes(d.in("旧/鉴定/名单"), "一")
 	member.Reads(d.in("旧/鉴定/名单"), "一")
+	known(member, d.in("旧/鉴定/名单"))
 
 	lead.Does(lead.Rename(d.in("旧"), d.in("卷")))
 	_, err := member.Stat(d.in("卷/鉴定/名单"))
@@ -124,6 +142,7 @@ func TestMovedAboveTheirClearance(t *testing.T) {
 		t.Fatal(err)
 	}
 	member.Does(m.Write([]byte("新"), 0))
+	known(member, "笔录")
 
 	lead.Does(lead.Rename(d.in("卷"), d.in("鉴定/卷")))
 	_, err = member.Stat("笔录")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
+	"matterfs/crypto/store"
 	"matterfs/internal/as"
 	"matterfs/policy"
 )
@@ -170,19 +171,43 @@ func TestRevokedWorkingDirectory(t *testing.T) {
 	member.Does(member.Chdir("/"))
 }
 
-// halt is a clock that stops the next decision until it is let go.
+// halt stops the next decision, or the next look at the backing disk, until it is let go.
 type halt struct {
 	armed   atomic.Bool
 	reached chan struct{}
 	goOn    chan struct{}
 }
 
-func (h *halt) now() time.Time {
+func newHalt() *halt { return &halt{reached: make(chan struct{}), goOn: make(chan struct{})} }
+
+func (h *halt) pass() {
 	if h.armed.CompareAndSwap(true, false) {
 		h.reached <- struct{}{}
 		<-h.goOn
 	}
-	return time.Now()
+}
+
+func (h *halt) now() time.Time { h.pass(); return time.Now() }
+
+func (h *halt) disk(d store.Disk) store.Disk {
+	return hookedDisk{d, func(string) error { h.pass(); return nil }}
+}
+
+// during makes a call that is stopped, does something meanwhile and lets it go.
+func (h *halt) during(t *testing.T, call func() answer, do func()) answer {
+	t.Helper()
+	h.armed.Store(true)
+	said := make(chan answer, 1)
+	go func() { said <- call() }()
+	select {
+	case <-h.reached:
+		do()
+		h.goOn <- struct{}{}
+		return <-said
+	case a := <-said:
+		t.Error("the call was not stopped")
+		return a
+	}
 }
 
 // answer is what a handler said, and what of it the kernel would pass on.
@@ -239,24 +264,39 @@ func lateCalls(t *testing.T, d *drive) map[string]func() answer {
 
 // A request that was being decided when the policy changed is answered under the new one.
 func TestNoAnswerUnderAnEndedPolicy(t *testing.T) {
-	h := &halt{reached: make(chan struct{}), goOn: make(chan struct{})}
+	h := newHalt()
 	d := setup{now: h.now}.mount(t)
-	lead := as.Start(t, zhang)
-	lead.Does(lead.Symlink("保密目标", d.in("链接")))
-	lead.Writes(d.in("合同.txt"), "保密")
-	lead.Does(lead.Setxattr(d.in("合同.txt"), "user.标签", []byte("保密"), 0))
+	lead := withSecrets(t, d)
 	in, out := parse(t, firm()), parse(t, dismissed())
 	for name, call := range lateCalls(t, d) {
 		d.srv.SetPolicy(in)
-		h.armed.Store(true)
-		said := make(chan answer)
-		go func() { said <- call() }()
-		<-h.reached
-		d.srv.SetPolicy(out)
-		h.goOn <- struct{}{}
-		if a := <-said; a.status != fuse.ENOENT {
+		if a := h.during(t, call, func() { d.srv.SetPolicy(out) }); a.status != fuse.ENOENT {
 			t.Errorf("%s answered %v %q after the member had left, want ENOENT", name, a.status, a.said)
 		}
 	}
 	lead.Lists(d.in(""), "合同.txt", "链接")
+}
+
+// withSecrets makes what lateCalls ask for.
+func withSecrets(t *testing.T, d *drive) *as.User {
+	lead := as.Start(t, zhang)
+	lead.Does(lead.Symlink("保密目标", d.in("链接")))
+	lead.Writes(d.in("合同.txt"), "保密")
+	lead.Does(lead.Setxattr(d.in("合同.txt"), "user.标签", []byte("保密"), 0))
+	return lead
+}
+
+// What was decided and fetched already does not leave either.
+func TestNoAnswerFetchedUnderAnEndedPolicy(t *testing.T) {
+	h := newHalt()
+	d := setup{disk: h.disk}.mount(t)
+	withSecrets(t, d)
+	in, out := parse(t, firm()), parse(t, dismissed())
+	calls := lateCalls(t, d)
+	for _, name := range []string{"readlink", "getxattr", "listxattr", "getattr", "statx", "lookup"} {
+		d.srv.SetPolicy(in)
+		if a := h.during(t, calls[name], func() { d.srv.SetPolicy(out) }); a.status != fuse.ENOENT {
+			t.Errorf("%s answered %v %q after the member had left, want ENOENT", name, a.status, a.said)
+		}
+	}
 }

@@ -127,6 +127,7 @@ func TestListingTellsTrueInodes(t *testing.T) {
 		lead.Does(lead.Symlink("文件", d.in(dir+"/链接")))
 		lead.Does(lead.Mkdir(d.in(dir + "/夹")))
 	}
+	runs(t, lead, "make", d.in("卷"), "300") // more than one answer: the kernel asks for the rest otherwise
 	for _, dir := range []string{d.mnt, d.in(""), d.in("卷"), d.in("鉴定")} {
 		forgetAll(t, d, 0)
 		for _, l := range lines(runs(t, lead, "inodes", dir)) {
