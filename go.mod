@@ -6,6 +6,7 @@ replace gopkg.in/yaml.v3 => go.yaml.in/yaml/v3 v3.0.6
 
 require (
 	filippo.io/age v1.3.2
+	github.com/fsnotify/fsnotify v1.10.1
 	github.com/hanwen/go-fuse/v2 v2.12.1
 	github.com/minio/sio v0.4.1
 	github.com/rogpeppe/go-internal v1.16.0

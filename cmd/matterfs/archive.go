@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"matterfs/policy"
 )
@@ -20,7 +21,8 @@ const archiveName = "policies"
 func archive(state, dir string, p *policy.Policy) error {
 	to := filepath.Join(state, archiveName, p.Hash())
 	if _, err := os.Stat(to); err == nil {
-		return nil
+		now := time.Now()
+		return os.Chtimes(to, now, now) // the newest is the one in force, see keptPolicy
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
@@ -42,6 +44,10 @@ func archive(state, dir string, p *policy.Policy) error {
 
 // copyYAML copies what policy.Load reads, and perhaps more.
 func copyYAML(to, from string) error {
+	from, err := filepath.EvalSymlinks(from) // WalkDir would look at the link only
+	if err != nil {
+		return err
+	}
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err

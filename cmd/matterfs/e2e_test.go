@@ -38,14 +38,14 @@ matters:
 
 // firm is a store served by a daemon of its own: the command, as people run it.
 type firm struct {
-	t             *testing.T
+	t             testing.TB
 	s             settings
 	mnt, run, tmp string
 	flags         []string // added to mount
 }
 
 // newFirm makes a store that is not mounted yet.
-func newFirm(t *testing.T) *firm {
+func newFirm(t testing.TB) *firm {
 	t.Helper()
 	dir := as.Dir(t)
 	f := &firm{t: t, mnt: filepath.Join(dir, "mnt"), run: filepath.Join(dir, "run"), tmp: filepath.Join(dir, "tmp")}
@@ -65,7 +65,7 @@ func newFirm(t *testing.T) *firm {
 	return f
 }
 
-func startFirm(t *testing.T) *firm {
+func startFirm(t testing.TB) *firm {
 	f := newFirm(t)
 	f.mount()
 	return f

@@ -41,6 +41,7 @@ func TestScripts(t *testing.T) {
 			"sub": cmdSub, "deadmount": cmdDeadMount, "flip": cmdFlip, "holdopen": cmdHoldOpen,
 			"until": cmdUntil, "waitready": cmdWaitReady, "gone": cmdGone,
 			"notifysocket": cmdNotifySocket, "notified": cmdNotified, "nomount": cmdNoMount, "stdoutof": cmdStdoutOf,
+			"healthy": cmdHealthy, "can": cmdCan,
 		},
 	})
 }

@@ -39,6 +39,9 @@ const (
 	msgReloaded
 	msgUnchanged
 	msgReloadFailed
+	msgTestsWarned
+	msgWatchFailed
+	msgSameAccess
 	msgForeign
 	msgDamaged
 	msgPolicyExposed
@@ -126,6 +129,9 @@ var messages = map[msg][2]string{
 	msgReloaded:         {"policy reloaded: %s, %d users, %d matters", "策略已重新载入:%s,用户 %d,案件 %d"},
 	msgUnchanged:        {"policy unchanged: %s", "策略没有变化:%s"},
 	msgReloadFailed:     {"policy not reloaded, the last good one stays in force:\n%v", "策略未能重新载入,继续使用上一份有效策略:\n%v"},
+	msgTestsWarned:      {"the policy is in force although its tests fail, because it only takes access away:\n%v", "策略未通过自身的测试,但因只收回权限,已经生效:\n%v"},
+	msgWatchFailed:      {"changes of the policy files are not noticed by themselves, use matterfs policy reload: %v", "无法自动察觉策略文件的改动,请使用 matterfs policy reload:%v"},
+	msgSameAccess:       {"everybody may do what they could before", "所有人的权限均无变化"},
 	msgForeign:          {"%s in the data directory is not ours; it is not served", "数据目录中的 %s 不属于本库,不予提供"},
 	msgDamaged:          {"requests that met damaged data since the start: %s; the log names the files (res EIO)", "启动以来遇到数据损坏的请求:%s 次;日志中 res 为 EIO 的记录指明文件"},
 	msgPolicyExposed:    {"others can read the policy %[1]s, which names clients and walls; run: chmod -R o-rwx %[1]s", "他人可以读取策略 %[1]s,其中载有客户和隔离墙;请运行:chmod -R o-rwx %[1]s"},

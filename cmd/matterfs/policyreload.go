@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 )
 
@@ -20,6 +22,9 @@ func runPolicyReload(a *app, dir string) error {
 		return err
 	}
 	r := reply.Reload
+	if len(r.Failed) > 0 {
+		a.say(msgTestsWarned, strings.Join(r.Failed, "\n"))
+	}
 	switch {
 	case a.json:
 		return a.printJSON(r)

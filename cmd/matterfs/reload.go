@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -16,6 +15,8 @@ type reloadReport struct {
 	Hash    string `json:"hash"`
 	Users   int    `json:"users"`
 	Matters int    `json:"matters"`
+
+	Failed []string `json:"failed_tests,omitempty"` // of a policy in force all the same
 }
 
 // loadPolicy is the policy a mount starts with.
@@ -29,14 +30,19 @@ func (d *daemon) loadPolicy(context.Context) (err error) {
 // readPolicy loads a policy that may be put in force: nobody but root could
 // have written it, it has no mistakes, and it does what its own tests say.
 func readPolicy(dir string) (*policy.Policy, error) {
-	if err := policy.CheckOwnership(dir); err != nil {
-		return nil, &policyError{err}
-	}
-	p, err := loadPolicyFiles(dir)
+	p, err := ownPolicy(dir)
 	if err != nil {
 		return nil, err
 	}
 	return p, failedTests(p)
+}
+
+// ownPolicy loads a policy that nobody but root could have written.
+func ownPolicy(dir string) (*policy.Policy, error) {
+	if err := policy.CheckOwnership(dir); err != nil {
+		return nil, &policyError{err}
+	}
+	return loadPolicyFiles(dir)
 }
 
 // loadPolicyFiles gives every failure to load the same exit code.
@@ -66,22 +72,31 @@ func failedTests(p *policy.Policy) error {
 func (d *daemon) reload(who actor) (reloadReport, error) {
 	d.reloads.Lock()
 	defer d.reloads.Unlock()
-	old := d.currentPolicy()
-	next, err := readPolicy(d.s.Policy)
-	if err == nil {
-		err = d.adopt(next)
+	c, err := d.nextPolicy(nil)
+	return d.take(who, c, err)
+}
+
+// take puts a change in force unless err speaks against it.
+func (d *daemon) take(who actor, c *policyChange, err error) (reloadReport, error) {
+	first := err == nil && c.diff.Narrows()
+	if first { // what it takes away is gone before anything else is seen to
+		d.setPolicy(c.next, nil)
 	}
-	d.setPolicy(next, err)
+	if err == nil {
+		err = d.adopt(c.next)
+	}
+	if err != nil || !first {
+		d.setPolicy(c.policy(), err)
+	}
 	if err != nil {
 		note := strings.ReplaceAll(err.Error(), "\n", "; ")
 		d.warn("record reload", d.record(who, audit.Record{Ev: "policy.reload", Res: "fail", Note: note}))
 		return reloadReport{}, err
 	}
+	d.testsFailed(c.failed)
 	d.groups.soon()
-	r := reloadReport{Old: old.Hash(), Hash: next.Hash(), Users: len(next.Users()), Matters: len(next.Matters())}
 	d.keepPolicy()
-	note := fmt.Sprintf("old %s new %s", short(r.Old), summary(next))
-	return r, d.record(who, audit.Record{Ev: "policy.reload", Res: "ok", Note: note})
+	return c.report(), d.record(who, audit.Record{Ev: "policy.reload", Res: "ok", Note: c.note()})
 }
 
 // keepPolicy archives the policy in force; to fail there is no reason to keep

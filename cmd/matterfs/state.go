@@ -148,6 +148,7 @@ var warningTexts = map[string]msg{
 	"keys.samedevice": msgSameDevice, "keys.swap": msgSwap,
 	"identity.inside": msgIdentityInside, "identity.loose": msgIdentityLoose,
 	"kernel.old": msgOldKernel, "policy.reload": msgReloadFailed,
+	"policy.tests": msgTestsWarned, "policy.watch": msgWatchFailed,
 	"log.unavailable": msgLogDown, "data.foreign": msgForeign, "data.matter": msgBadMatter,
 	"data.damaged": msgDamaged, "policy.exposed": msgPolicyExposed, "state.unwritten": msgUnwritten,
 }
@@ -175,9 +176,7 @@ func (w *warning) text(l lang) string {
 // warnings looks at what can go wrong without stopping the service.
 func (d *daemon) warnings() []warning {
 	var list []warning
-	if _, err := d.policyState(); err != nil {
-		list = append(list, warn(true, "policy.reload", err.Error()))
-	}
+	list = append(list, d.policyWarnings()...)
 	if err := d.log.Healthy(); err != nil {
 		list = append(list, warn(true, "log.unavailable", err.Error()))
 	}
