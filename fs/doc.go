@@ -41,4 +41,8 @@
 //
 // What a permitted reader does with the bytes; repeated touches of a page that is still
 // mapped; names in this mount that inotify on the root reveals while others open them.
+// Mapping a descriptor sends no request: who was handed one, or kept one after losing
+// access, can meet pages in the moment between another person's fill and its drop, and a
+// working directory kept open sees names and attributes that others use. Whoever has the
+// right to write a file can be made to store, through such a mapping, what another put there.
 package fs
