@@ -102,25 +102,25 @@ func (f *fileSystem) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.At
 	if errno != 0 {
 		return fuse.Status(errno)
 	}
-	if err := f.attrOut(r.node, out); err != nil {
+	if _, err := f.attrOut(r.node, out); err != nil {
 		return status(err)
 	}
 	return fuse.Status(r.still())
 }
 
-// attrOut answers with the attributes of a node.
-func (f *fileSystem) attrOut(n *node, out *fuse.AttrOut) error {
+// attrOut answers with the attributes of a node, and tells when it was born.
+func (f *fileSystem) attrOut(n *node, out *fuse.AttrOut) (birth time.Time, err error) {
 	if n.isRoot() {
 		f.rootAttr(&out.Attr)
-		return nil
+		return f.started, nil
 	}
 	a, err := n.obj.Attr()
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
 	fillAttr(&out.Attr, n.obj, &a)
 	out.SetTimeout(f.attrTimeout(n.obj))
-	return nil
+	return a.Birth, nil
 }
 
 // Statx implements fuse.RawFileSystem. It adds the birth time to what GetAttr tells.
@@ -133,16 +133,9 @@ func (f *fileSystem) Statx(_ <-chan struct{}, in *fuse.StatxIn, out *fuse.StatxO
 		return fuse.Status(errno)
 	}
 	var attr fuse.AttrOut
-	if err := f.attrOut(r.node, &attr); err != nil {
+	birth, err := f.attrOut(r.node, &attr)
+	if err != nil {
 		return status(err)
-	}
-	birth := f.started
-	if !r.node.isRoot() {
-		a, err := r.node.obj.Attr()
-		if err != nil {
-			return status(err)
-		}
-		birth = a.Birth
 	}
 	out.AttrValid, out.AttrValidNsec = attr.AttrValid, attr.AttrValidNsec
 	fillStatx(&out.Statx, &attr.Attr, birth)

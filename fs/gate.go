@@ -190,16 +190,23 @@ func (r *request) commit(rec *audit.Record, err error) syscall.Errno {
 	errno := errnoOf(err)
 	if errno != 0 {
 		rec.Res, rec.Note = unix.ErrnoName(errno), err.Error()
-	}
-	var corrupt *store.CorruptError
-	if errors.As(err, &corrupt) {
-		r.fs.damaged.Add(1)
+		r.fs.countDamage(err)
 	}
 	if _, lerr := r.fs.opts.Audit.Append(rec); lerr != nil {
-		r.fs.voidAll() // the change may be done all the same; the kernel must not believe it is not
+		if r.op.Modifies() {
+			r.fs.voidAll() // the change may be done all the same; the kernel must not believe it is not
+		}
 		return syscall.EIO
 	}
 	return errno
+}
+
+// countDamage counts a request that met damage on the backing disk.
+func (f *fileSystem) countDamage(err error) {
+	var corrupt *store.CorruptError
+	if errors.As(err, &corrupt) {
+		f.damaged.Add(1)
+	}
 }
 
 // done is commit with the plain record of the request.

@@ -21,7 +21,7 @@ func (r *request) allowHandle(h *handle, op policy.Op, slot *pass) syscall.Errno
 	path := h.node.obj.Path()
 	now := r.fs.now()
 	if g := slot.valid(r.st.gen, r.hdr.Uid, path, now.UnixNano()); g != nil {
-		r.dec = g.dec
+		r.op, r.dec = op, g.dec
 		r.on = target{matter: h.node.obj.Matter(), path: path, fid: h.node.fid}
 		return 0
 	}
@@ -162,8 +162,7 @@ func (r *request) wrote(h *handle, off int64, n, want int, err error, writers []
 // handle of the file. Someone who may write must answer for them: a writer of the file who
 // still may, or could until less than ten seconds ago.
 func (r *request) writeBack(h *handle, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
-	t := targetOf(h.node)
-	r.on = t
+	r.op, r.on = policy.OpWrite, targetOf(h.node)
 	var uids []uint32
 	allowed := false
 	for _, w := range h.node.openHandles() {

@@ -31,41 +31,46 @@ func (f *fileSystem) Rename(_ <-chan struct{}, in *fuse.RenameIn, oldName, newNa
 		return fuse.Status(errno)
 	}
 	defer src.Release()
-	if errno = r.mayMove(src, to, newName); errno != 0 {
+	replaced, errno := r.mayMove(src, to, newName)
+	if errno != 0 {
 		return fuse.Status(errno)
 	}
-	return fuse.Status(r.move(src, to, oldName, newName, in.Flags&unix.RENAME_NOREPLACE != 0))
+	return fuse.Status(r.move(src, to, oldName, newName, replaced, in.Flags&unix.RENAME_NOREPLACE != 0))
 }
 
 // mayMove decides the far end of a rename: the same right there, nothing replaced that may
-// not be, and nothing ends at a lower level than it had.
-func (r *request) mayMove(src *store.Object, to *node, newName string) syscall.Errno {
+// not be, and nothing ends at a lower level than it had. It returns the id of the object
+// that the rename replaces, "" when there is none.
+func (r *request) mayMove(src *store.Object, to *node, newName string) (replaced string, errno syscall.Errno) {
 	if src.Matter() != to.obj.Matter() {
-		return syscall.EXDEV
+		return "", syscall.EXDEV
 	}
 	from, fromLevel := r.on, r.dec.Level
 	there := child(to, newName, from.own)
 	there.fid = from.fid
 	there.sealed = append(ownLevels(src, r.node), there.sealed...)
 	if errno := r.allow(policy.OpRenameTo, there); errno != 0 {
-		return errno
+		return "", errno
 	}
 	if r.st.policy.HigherLevel(fromLevel, r.dec.Level) {
-		return r.refuse("level.lower", "the target folder has a lower level", syscall.EACCES)
+		return "", r.refuse("level.lower", "the target folder has a lower level", syscall.EACCES)
 	}
 	victim, err := to.obj.Lookup(newName)
 	if err == syscall.ENOENT {
-		return 0
+		return "", 0
 	}
 	if err != nil {
-		return r.done(err)
+		return "", r.done(err)
 	}
 	defer victim.Release()
 	t, err := r.objectTarget(victim)
 	if err != nil {
-		return r.done(err)
+		return "", r.done(err)
 	}
-	return r.allow(policy.OpRenameReplace, t)
+	if victim != src {
+		replaced = t.fid
+	}
+	return replaced, r.allow(policy.OpRenameReplace, t)
 }
 
 // ownLevels are the levels that a folder carries itself, beyond those of its parent.
@@ -75,14 +80,7 @@ func ownLevels(o *store.Object, parent *node) []string {
 }
 
 // move renames and records it with both object ids, so that history follows the document.
-func (r *request) move(src *store.Object, to *node, oldName, newName string, noReplace bool) syscall.Errno {
-	replaced := ""
-	if victim, err := to.obj.Lookup(newName); err == nil {
-		if victim != src {
-			replaced = victim.ID().String()
-		}
-		victim.Release()
-	}
+func (r *request) move(src *store.Object, to *node, oldName, newName, replaced string, noReplace bool) syscall.Errno {
 	from, there := child(r.node, oldName, false), child(to, newName, false)
 	levels := len(src.Levels())
 	err := r.node.obj.Rename(oldName, to.obj, newName, noReplace)

@@ -187,9 +187,6 @@ func (s *Server) Unmount(lazy bool) error { return Unmount(s.fs.opts.Mountpoint,
 // Policy is the policy that decides now.
 func (s *Server) Policy() *policy.Policy { return s.fs.state.Load().policy }
 
-// AddMatters tells the drive of matters that were made in the store since.
-func (s *Server) AddMatters() { s.fs.loadRoots() }
-
 // SetPolicy makes p decide from the next request on, and makes the kernel forget what it
 // cached under the old one. When it returns, names, attributes and clean pages are void;
 // a request that was being answered is decided again before its bytes leave.

@@ -218,15 +218,8 @@ func (d *daemon) openStore(context.Context) error {
 	return nil
 }
 
-// foreignEntry is the store's word for what [daemon.checkAndProvision] tells in
-// the reader's language.
-const foreignEntry = "foreign entry in the store"
-
 // storeLogger receives the store's diagnostics: key, value, key, value.
 func (d *daemon) storeLogger(msg string, kv ...any) {
-	if msg == foreignEntry {
-		return
-	}
 	d.logger.Warn().Fields(kv).Msg(msg)
 }
 

@@ -57,7 +57,6 @@ func (s *Store) findMatters() error {
 		}
 		m := s.matterOf(e.Name)
 		if m == nil {
-			s.log("foreign entry in the store", "stored", e.Name)
 			s.foreign = append(s.foreign, e.Name)
 			continue
 		}
