@@ -33,11 +33,8 @@ func newPolicyCan(a *app) *cobra.Command {
 }
 
 func runPolicyCan(a *app, o questionOptions, op, path, dir string) error {
-	q, err := a.question(o, dir)
+	q, err := a.questionAbout(o, op, path, dir)
 	if err != nil {
-		return err
-	}
-	if err := q.about(op, path); err != nil {
 		return err
 	}
 	d := q.p.DecideUser(q.user, q.r)

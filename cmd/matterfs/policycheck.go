@@ -28,11 +28,7 @@ func newPolicyCheck(a *app) *cobra.Command {
 }
 
 func runPolicyCheck(a *app, dir string) error {
-	dir, err := a.policyDir(dir)
-	if err != nil {
-		return err
-	}
-	p, err := loadPolicyFiles(dir)
+	dir, p, err := a.policyAt(dir)
 	if err != nil {
 		return err
 	}

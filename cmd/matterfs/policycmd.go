@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"matterfs/policy"
 )
 
 func newPolicy(a *app) *cobra.Command {
@@ -28,6 +30,15 @@ func (a *app) policyDir(dir string) (string, error) {
 	}
 	s, err := a.settings(dir)
 	return s.Policy, err
+}
+
+// policyAt loads the policy that policyDir finds, and tells where that is.
+func (a *app) policyAt(dir string) (at string, p *policy.Policy, err error) {
+	if at, err = a.policyDir(dir); err != nil {
+		return "", nil, err
+	}
+	p, err = loadPolicyFiles(at)
+	return at, p, err
 }
 
 func bareDir(dir string) (string, error) {

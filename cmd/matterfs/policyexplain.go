@@ -70,11 +70,8 @@ func newPolicyExplain(a *app) *cobra.Command {
 }
 
 func runPolicyExplain(a *app, o questionOptions, op, path, dir string) error {
-	q, err := a.question(o, dir)
+	q, err := a.questionAbout(o, op, path, dir)
 	if err != nil {
-		return err
-	}
-	if err := q.about(op, path); err != nil {
 		return err
 	}
 	d := q.p.DecideUser(q.user, q.r)
@@ -106,11 +103,7 @@ func (a *app) question(o questionOptions, dir string) (*question, error) {
 	if o.as == "" {
 		return nil, usagef("whose access? give --as USER")
 	}
-	dir, err := a.policyDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	p, err := loadPolicyFiles(dir)
+	_, p, err := a.policyAt(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +141,15 @@ func parseAt(at string, zone *time.Location) (time.Time, error) {
 		return t, usagef("--at %q is neither a date nor an RFC 3339 time", at)
 	}
 	return t, nil
+}
+
+// questionAbout is a question about one operation on one path.
+func (a *app) questionAbout(o questionOptions, op, path, dir string) (*question, error) {
+	q, err := a.question(o, dir)
+	if err != nil {
+		return nil, err
+	}
+	return q, q.about(op, path)
 }
 
 // about sets operation and object.

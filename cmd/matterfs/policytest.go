@@ -19,11 +19,7 @@ func newPolicyTest(a *app) *cobra.Command {
 }
 
 func runPolicyTest(a *app, dir string) error {
-	dir, err := a.policyDir(dir)
-	if err != nil {
-		return err
-	}
-	p, err := loadPolicyFiles(dir)
+	_, p, err := a.policyAt(dir)
 	if err != nil {
 		return err
 	}
