@@ -129,10 +129,12 @@ func wider(before, after map[string]bool) []string {
 // role with fewer rights, a later moment: none of these lets anybody do more.
 func TestTakingAwayNeverWidens(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
+	names := []string{"wall", "member", "level", "leaver"} // in this order, or the seed would not tell the run
 	narrowed := map[string]int{}
-	for range 50 {
+	for range 100 {
 		f := randomFirm(r)
-		for name, change := range map[string]func(*firm) []string{"wall": addWall(r), "member": dropMember(r), "level": raiseFolder(r), "leaver": leave(r)} {
+		for _, name := range names {
+			change := map[string]func(*firm) []string{"wall": addWall(r), "member": dropMember(r), "level": raiseFolder(r), "leaver": leave(r)}[name]
 			before := allowed(f.parse(t), f.matters)
 			g := *f
 			g.members, g.folders = maps.Clone(f.members), maps.Clone(f.folders)
@@ -147,9 +149,9 @@ func TestTakingAwayNeverWidens(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"wall", "member", "level", "leaver"} {
+	for _, name := range names {
 		if narrowed[name] < 5 {
-			t.Errorf("%s took something away only %d times of 50", name, narrowed[name])
+			t.Errorf("%s took something away only %d times of 100", name, narrowed[name])
 		}
 	}
 }
