@@ -71,7 +71,7 @@ func (f *fileSystem) boundary(o *store.Object) bool {
 
 // attrTimeout is how long the kernel may keep the attributes of o.
 func (f *fileSystem) attrTimeout(o *store.Object) time.Duration {
-	if f.boundary(o) {
+	if f.boundary(o) && f.off.on(checkBoundary) {
 		return 0
 	}
 	return cacheFor

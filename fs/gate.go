@@ -90,7 +90,9 @@ func child(n *node, name string, own bool) target {
 
 // decide asks the policy whether the caller may do op to t. It records nothing.
 func (r *request) decide(op policy.Op, t target) policy.Decision {
-	return r.st.decide(r.hdr.Uid, op, t, r.fs.now())
+	d := r.st.decide(r.hdr.Uid, op, t, r.fs.now())
+	d.Allow = d.Allow || !r.fs.off.heeds(op)
+	return d
 }
 
 func (s *state) decide(uid uint32, op policy.Op, t target, at time.Time) policy.Decision {
@@ -214,13 +216,28 @@ func (r *request) done(err error) syscall.Errno { return r.commit(r.record("ok")
 
 // current reports whether the policy that allowed the request still runs. A handler that
 // took time asks before its answer leaves.
-func (r *request) current() bool { return r.fs.state.Load() == r.st }
+func (r *request) current() bool {
+	return r.fs.state.Load() == r.st || !r.fs.off.on(checkEnded)
+}
 
-// still decides again what was allowed, when the policy changed meanwhile: no answer leaves
-// under a policy that has ended.
+// moved reports whether what was decided about the request's own node was decided for a
+// place that it has left. Its new place may be above the caller, and what is fetched after
+// the move may have been put there after it.
+func (r *request) moved() bool {
+	if r.node.isRoot() || r.on.fid != r.node.fid || !r.fs.off.on(checkMoved) {
+		return false
+	}
+	return r.node.obj.Path() != r.on.path
+}
+
+// still decides again what was allowed, when the policy or the place of the node changed
+// meanwhile: no answer leaves under a policy that has ended.
 func (r *request) still() syscall.Errno {
-	for !r.current() {
+	for !r.current() || r.moved() {
 		r.st = r.fs.state.Load()
+		if r.moved() {
+			r.on = r.asked(r.node)
+		}
 		errno := syscall.Errno(0)
 		if r.node.isRoot() && r.on.matter == "" {
 			errno = r.allowRoot()

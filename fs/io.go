@@ -20,7 +20,11 @@ func (h *handle) totals() string {
 func (r *request) allowHandle(h *handle, op policy.Op, slot *pass) syscall.Errno {
 	path := h.node.obj.Path()
 	now := r.fs.now()
-	if g := slot.valid(r.st.gen, r.hdr.Uid, path, now.UnixNano()); g != nil {
+	g := slot.valid(r.st.gen, r.hdr.Uid, path, now.UnixNano())
+	if !r.fs.off.on(checkRemembered) {
+		g = slot.p.Load()
+	}
+	if g != nil {
 		r.op, r.dec = op, g.dec
 		r.on = target{matter: h.node.obj.Matter(), path: path, fid: h.node.fid}
 		return 0
@@ -28,7 +32,7 @@ func (r *request) allowHandle(h *handle, op policy.Op, slot *pass) syscall.Errno
 	if errno := r.allow(op, r.asked(h.node)); errno != 0 {
 		return errno
 	}
-	g := &grant{gen: r.st.gen, uid: r.hdr.Uid, path: r.on.path, dec: r.dec}
+	g = &grant{gen: r.st.gen, uid: r.hdr.Uid, path: r.on.path, dec: r.dec}
 	if !r.dec.Expires.IsZero() {
 		g.until = r.dec.Expires.UnixNano()
 	}
@@ -66,7 +70,7 @@ func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.
 	}
 	want := min(int(in.Size), len(buf))
 	n, err := h.file.ReadAt(buf[:want], int64(in.Offset))
-	if !r.current() {
+	if !r.current() || r.moved() {
 		clear(buf[:want])
 		return f.Read(nil, in, buf)
 	}
@@ -83,7 +87,9 @@ func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.
 	}
 	if fill {
 		rec.Ev = "fill"
-		f.dropper.add(h.node.id, f.sharedWithRefused(h.node))
+		if f.off.on(checkDrop) {
+			f.dropper.add(h.node.id, f.sharedWithRefused(h.node))
+		}
 	}
 	if errno = r.commit(rec, err); errno != 0 {
 		clear(buf[:want])
@@ -166,7 +172,7 @@ func (r *request) writeBack(h *handle, in *fuse.WriteIn, data []byte) (uint32, f
 	var uids []uint32
 	allowed := false
 	for _, w := range h.node.openHandles() {
-		if !w.write {
+		if !w.write || w != h && !r.fs.off.on(checkWriters) {
 			continue
 		}
 		uids = append(uids, w.uid)

@@ -41,11 +41,15 @@ func (o opening) String() string {
 
 // openFlags are the flags of every answer to an open: direct I/O, so that each read comes
 // here; no FLUSH for handles that have nothing to flush.
-func (o opening) openFlags() uint32 {
+func (f *fileSystem) openFlags(o opening) uint32 {
+	var flags uint32 = fuse.FOPEN_NOFLUSH
 	if o.write {
-		return fuse.FOPEN_DIRECT_IO
+		flags = 0
 	}
-	return fuse.FOPEN_DIRECT_IO | fuse.FOPEN_NOFLUSH
+	if f.off.on(checkDirect) {
+		flags |= fuse.FOPEN_DIRECT_IO
+	}
+	return flags
 }
 
 // Open implements fuse.RawFileSystem.
@@ -62,7 +66,7 @@ func (f *fileSystem) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut)
 	if errno != 0 {
 		return fuse.Status(errno)
 	}
-	out.Fh, out.OpenFlags = h.id, want.openFlags()
+	out.Fh, out.OpenFlags = h.id, f.openFlags(want)
 	return fuse.OK
 }
 
@@ -145,7 +149,7 @@ func (f *fileSystem) Create(_ <-chan struct{}, in *fuse.CreateIn, name string, o
 		return fuse.Status(r.done(err))
 	}
 	r.register(id, n, file, want)
-	out.Fh, out.OpenFlags = id, want.openFlags()
+	out.Fh, out.OpenFlags = id, f.openFlags(want)
 	return fuse.OK
 }
 
@@ -174,7 +178,7 @@ func (r *request) createExisting(name string, want opening, out *fuse.CreateOut)
 		r.fs.nodes.forget(n.id, 1)
 		return fuse.Status(errno)
 	}
-	out.Fh, out.OpenFlags = h.id, want.openFlags()
+	out.Fh, out.OpenFlags = h.id, r.fs.openFlags(want)
 	return fuse.OK
 }
 

@@ -28,6 +28,7 @@ type Options struct {
 	Audit      *audit.Log       // open; the mount does not close it
 	Logger     zerolog.Logger   // diagnostics; never names, keys or content
 	Now        func() time.Time // default time.Now
+	Mounter    Mounter          // default: this process mounts and unmounts
 }
 
 // fileSystem answers the kernel; it implements fuse.RawFileSystem.
@@ -46,6 +47,8 @@ type fileSystem struct {
 	refusals *refusals
 	dropper  *dropper
 	damaged  atomic.Uint64 // answers of EIO because of damage on the backing disk
+
+	off switches // set by tests only
 
 	// Set by the Server: make the kernel forget names, inside a handler; names and attributes.
 	void, voidAll, forgetPages func()
@@ -72,6 +75,9 @@ func newFileSystem(o Options) *fileSystem {
 	if o.FSName == "" {
 		o.FSName = "matterfs"
 	}
+	if o.Mounter == nil {
+		o.Mounter = direct{}
+	}
 	f := &fileSystem{
 		opts: o, log: o.Logger, now: o.Now, started: o.Now().Truncate(time.Second), daemonUID: uint32(os.Geteuid()),
 		nodes: newNodeTable(), handles: newHandleTable(), procs: newProcCache(), refusals: newRefusals(), dropper: newDropper(),
@@ -82,9 +88,11 @@ func newFileSystem(o Options) *fileSystem {
 }
 
 // Mount mounts the drive; Serve then answers. The error is a *MountError or go-fuse's own.
-func Mount(o Options) (*Server, error) {
-	f := newFileSystem(o)
-	fd, err := mountFD(o.Mountpoint, f.opts.FSName)
+func Mount(o Options) (*Server, error) { return mount(newFileSystem(o)) }
+
+func mount(f *fileSystem) (*Server, error) {
+	mountpoint := f.opts.Mountpoint
+	fd, err := mountFD(mountpoint, f.opts.FSName)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +106,7 @@ func Mount(o Options) (*Server, error) {
 	}
 	if err != nil {
 		s.kernel.close()
-		return nil, errors.Join(err, Unmount(o.Mountpoint, true))
+		return nil, errors.Join(err, Unmount(mountpoint, true))
 	}
 	s.background()
 	return s, nil
@@ -106,16 +114,22 @@ func Mount(o Options) (*Server, error) {
 
 // mountOptions are the capabilities that enforcement rests on (see the package comment).
 func (f *fileSystem) mountOptions() *fuse.MountOptions {
-	return &fuse.MountOptions{
+	opts := &fuse.MountOptions{
 		Name: "matterfs", FsName: f.opts.FSName,
 		AllowOther: true, MaxWrite: maxIO, DisableSplice: true, MaxBackground: 64,
 		ExplicitDataCacheControl: true,
-		ExtraCapabilities: fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_NO_EXPORT_SUPPORT |
-			fuse.CAP_READDIRPLUS_AUTO,
+		ExtraCapabilities: fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_READDIRPLUS_AUTO,
 		DisabledCapabilities: fuse.CAP_PASSTHROUGH | fuse.CAP_ALLOW_IDMAP | fuse.CAP_WRITEBACK_CACHE |
-			fuse.CAP_EXPORT_SUPPORT | fuse.CAP_NO_OPEN_SUPPORT | fuse.CAP_NO_OPENDIR_SUPPORT,
+			fuse.CAP_NO_OPEN_SUPPORT | fuse.CAP_NO_OPENDIR_SUPPORT,
 		PanicHandler: f.panicked,
 	}
+	if f.off.on(checkExport) {
+		opts.ExtraCapabilities |= fuse.CAP_NO_EXPORT_SUPPORT
+		opts.DisabledCapabilities |= fuse.CAP_EXPORT_SUPPORT
+	} else {
+		opts.ExtraCapabilities |= fuse.CAP_EXPORT_SUPPORT
+	}
+	return opts
 }
 
 // panicked turns a panic in a handler into EIO and a record; the mount lives on.
@@ -182,7 +196,9 @@ func (s *Server) end() {
 
 // Unmount asks the kernel to take the drive away; Serve returns when it has. Without lazy it
 // fails with EBUSY while files are open.
-func (s *Server) Unmount(lazy bool) error { return Unmount(s.fs.opts.Mountpoint, lazy) }
+func (s *Server) Unmount(lazy bool) error {
+	return s.fs.opts.Mounter.Unmount(s.fs.opts.Mountpoint, lazy)
+}
 
 // Policy is the policy that decides now.
 func (s *Server) Policy() *policy.Policy { return s.fs.state.Load().policy }
@@ -204,8 +220,10 @@ func (s *Server) change(p *policy.Policy, env *policy.Env) {
 	s.fs.state.Store(&state{policy: p, env: env, gen: s.fs.state.Load().gen + 1})
 	s.fs.loadRoots()
 	s.fs.judgeHandles() // before the kernel is made to send dirty pages
-	s.voidNames()
-	s.invalidate(s.fs.nodes.live())
+	if s.fs.off.on(checkVoid) {
+		s.voidNames()
+		s.invalidate(s.fs.nodes.live())
+	}
 }
 
 // Stats are the mount's gauges.
