@@ -16,7 +16,8 @@ type process struct {
 }
 
 // procTTL is how long comm and login uid of a thread that still runs the same program are
-// taken as unchanged. The program itself is read for each record.
+// taken as unchanged. The program itself is read for each record; a daemon without the right
+// to see it (not root, or a kernel thread) reads the others each time too.
 const procTTL = time.Second
 
 // procCache remembers threads, so that a run of reads does not open two files of /proc each.
@@ -43,7 +44,7 @@ func (c *procCache) of(tid uint32) process {
 	c.mu.Lock()
 	e, ok := c.seen[tid]
 	c.mu.Unlock()
-	if ok && e.exe == exe && now.Sub(e.at) < procTTL {
+	if ok && exe != "" && e.exe == exe && now.Sub(e.at) < procTTL {
 		return e.process
 	}
 	p := process{exe: exe, comm: readLine(dir + "/comm"), auid: loginUID(dir)}

@@ -24,21 +24,48 @@ func (e *MountError) Error() string {
 
 func (e *MountError) Unwrap() error { return e.Err }
 
-// mountFD does the privileged step: it opens /dev/fuse and mounts it for all users, without
-// set-uid programs and devices. go-fuse is then given "/dev/fd/N"; it need not know how to
-// mount, and a duplicate of the descriptor can send notifications that it does not know.
-func mountFD(mountpoint, fsname string) (fd int, err error) {
-	fd, err = unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+// Mounter puts a drive on its mountpoint and takes it away: the two steps that need a
+// privilege. A daemon that has none lets another process do them.
+type Mounter interface {
+	// Mount returns a descriptor of /dev/fuse that is mounted; it is the caller's to close.
+	Mount(mountpoint, fsname string) (fd int, err error)
+	// Unmount fails with EBUSY while files are open, unless lazy.
+	Unmount(mountpoint string, lazy bool) error
+}
+
+// direct is the Mounter of a process that may do it by itself.
+type direct struct{}
+
+var _ Mounter = direct{}
+
+func (direct) Mount(mountpoint, fsname string) (int, error) {
+	fd, err := OpenDevice()
 	if err != nil {
 		return -1, &MountError{mountpoint, "open /dev/fuse (is the fuse module loaded, and are you root?)", err}
 	}
-	data := fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=%d,allow_other,max_read=%d",
-		fd, os.Geteuid(), os.Getegid(), maxIO)
-	if err = unix.Mount(fsname, mountpoint, "fuse.matterfs", unix.MS_NOSUID|unix.MS_NODEV, data); err != nil {
+	if err := Attach(fd, mountpoint, fsname, os.Geteuid(), os.Getegid()); err != nil {
 		unix.Close(fd)
-		return -1, &MountError{mountpoint, "mount", err}
+		return -1, err
 	}
 	return fd, nil
+}
+
+func (direct) Unmount(mountpoint string, lazy bool) error { return Unmount(mountpoint, lazy) }
+
+// OpenDevice opens /dev/fuse. go-fuse is then given "/dev/fd/N": it need not know how to
+// mount, and a duplicate of the descriptor can send notifications that it does not know.
+func OpenDevice() (fd int, err error) {
+	return unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+}
+
+// Attach mounts an open /dev/fuse for all users, without set-uid programs and devices. uid and
+// gid are the daemon's. The error is a *MountError. Requests wait until somebody answers them.
+func Attach(fd int, mountpoint, fsname string, uid, gid int) error {
+	data := fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=%d,allow_other,max_read=%d", fd, uid, gid, maxIO)
+	if err := unix.Mount(fsname, mountpoint, "fuse.matterfs", unix.MS_NOSUID|unix.MS_NODEV, data); err != nil {
+		return &MountError{mountpoint, "mount", err}
+	}
+	return nil
 }
 
 // Unmount takes a mount away. With lazy it disappears from the tree at once and goes when

@@ -92,7 +92,7 @@ func Mount(o Options) (*Server, error) { return mount(newFileSystem(o)) }
 
 func mount(f *fileSystem) (*Server, error) {
 	mountpoint := f.opts.Mountpoint
-	fd, err := mountFD(mountpoint, f.opts.FSName)
+	fd, err := f.opts.Mounter.Mount(mountpoint, f.opts.FSName)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func mount(f *fileSystem) (*Server, error) {
 	}
 	if err != nil {
 		s.kernel.close()
-		return nil, errors.Join(err, Unmount(mountpoint, true))
+		return nil, errors.Join(err, f.opts.Mounter.Unmount(mountpoint, true))
 	}
 	s.background()
 	return s, nil
