@@ -248,6 +248,26 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestRunWith: a program reads from a descriptor that it inherited, though it may not open the file.
+func TestRunWith(t *testing.T) {
+	dir := office(t)
+	a, b := Start(t, alice, team), Start(t, bob)
+	path := filepath.Join(dir, "密")
+	a.Writes(path, "秘密内容")
+	theirs, err := a.Opens(path, os.O_RDONLY, 0).SendTo(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Does(b.Chdir("/var"))
+	r, err := b.RunWith([]*File{theirs}, []string{"sh", "-c", "pwd; cat <&3"}, "")
+	if want := (Result{"/var\n秘密内容", "", 0}); r != want || err != nil {
+		t.Errorf("%+v, %v, want %+v", r, err, want)
+	}
+	b.Does(theirs.Close())
+	_, err = b.RunWith([]*File{theirs}, []string{"true"}, "/")
+	b.Refused(err, syscall.EBADF)
+}
+
 func TestAgentSurvivesNonsense(t *testing.T) {
 	a := Start(t, alice)
 	if err := a.do(&request{Op: "fly"}); err == nil || !strings.Contains(err.Error(), `no operation "fly"`) {

@@ -159,7 +159,14 @@ func (a *agent) run(q *request, r *response) error {
 	cmd := exec.Command(q.Argv[0], q.Argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = q.Path, q.Env, &out, &talk
 	cmd.Stdin = bytes.NewReader(q.Data)
-	err := cmd.Run()
+	var err error
+	if cmd.ExtraFiles, err = a.copies(q.Handles); err != nil {
+		return err
+	}
+	err = cmd.Run()
+	for _, f := range cmd.ExtraFiles {
+		err = errors.Join(err, f.Close())
+	}
 	r.Data, r.Data2 = out.Bytes(), talk.Bytes()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -167,6 +174,21 @@ func (a *agent) run(q *request, r *response) error {
 		return nil
 	}
 	return err
+}
+
+// copies are duplicates of open files, for a program to inherit.
+func (a *agent) copies(handles []int) (list []*os.File, err error) {
+	for _, h := range handles {
+		fd, err := a.fd(h)
+		if err == nil {
+			fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, os.NewFile(uintptr(fd), "inherited"))
+	}
+	return list, nil
 }
 
 func (a *agent) open(q *request, r *response) error {

@@ -155,8 +155,18 @@ type Result struct {
 // Run runs a program as this user in dir, with exactly env as its environment besides PATH and LANG. A nonzero exit
 // status is no error; a program that cannot be started is.
 func (u *User) Run(argv []string, dir string, env ...string) (Result, error) {
+	return u.RunWith(nil, argv, dir, env...)
+}
+
+// RunWith is Run for a program that gets open files of this user as its descriptors 3, 4 and so on. With dir "" it
+// starts where the agent is.
+func (u *User) RunWith(files []*File, argv []string, dir string, env ...string) (Result, error) {
 	full := append([]string{"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"}, env...)
-	r, err := u.call(runLimit, &request{Op: "run", Path: dir, Argv: argv, Env: full})
+	q := &request{Op: "run", Path: dir, Argv: argv, Env: full}
+	for _, f := range files {
+		q.Handles = append(q.Handles, f.h)
+	}
+	r, err := u.call(runLimit, q)
 	if err != nil {
 		return Result{}, err
 	}

@@ -14,6 +14,7 @@ type request struct {
 	Name        string
 	Data        []byte
 	Handle      int
+	Handles     []int
 	Off         int64
 	Len         int
 	Flags       int
