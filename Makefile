@@ -26,7 +26,7 @@ STAMP    = $(if $(shell git rev-parse -q --verify HEAD 2>/dev/null),true,false)
 GOBUILD  = go build -trimpath -buildvcs=$(STAMP) -ldflags=-buildid=
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build checks format test test-apps demo bench fuzz lint install clean
+.PHONY: help build checks format test test-apps test-kills demo bench fuzz lint install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -48,6 +48,7 @@ test: ## all tests as root, with real mounts; then 10 s of every fuzz target
 	@$(MAKE) checks format
 	go vet ./...
 	go vet -tags apps ./internal/apptest
+	go vet -tags kills ./internal/killtest
 	go test -json -timeout 20m ./... | build/testsum -o build/test.summary
 	build/fuzzall -time 10s
 	@cat build/test.summary
@@ -56,6 +57,11 @@ test-apps: ## real programs on a real mount: vim, git, sqlite3, rsync, tar, Libr
 	@$(DEPS) root build mount apps
 	@$(MAKE) checks build
 	MATTERFS_BIN=$(CURDIR)/build/matterfs go test -json -tags apps -count=1 -timeout 40m ./internal/apptest | build/testsum -o build/apps.summary
+
+test-kills: ## SIGKILL of the daemon under load, 200 times, and what is left then (KILLTEST_KILLS=N for more)
+	@$(DEPS) root build mount
+	@$(MAKE) checks build
+	MATTERFS_BIN=$(CURDIR)/build/matterfs go test -json -tags kills -count=1 -timeout 40m ./internal/killtest | build/testsum -o build/kills.summary
 
 demo: ## the example firm, mounted and shown as each of its people sees it (KEEP=1 leaves it mounted)
 	@$(DEPS) root build mount
@@ -77,6 +83,7 @@ lint: ## gofmt, vet, staticcheck, and the log verifier on other systems
 	go vet ./...
 	go run $(STATICCHECK) ./...
 	go run $(STATICCHECK) -tags apps ./internal/apptest
+	go run $(STATICCHECK) -tags kills ./internal/killtest
 	for os in windows darwin; do CGO_ENABLED=0 GOOS=$$os go build ./audit/... ./crypto; done
 
 install: build ## install the command, manual pages, unit file, mount helper below DESTDIR

@@ -1,0 +1,106 @@
+//go:build kills
+
+package killtest
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// span is a range of bytes of one file as one person read it.
+type span struct {
+	uid      int
+	path     string // in the matter
+	off, end int64
+}
+
+// logReader follows the log across kills. Only whole lines count; a daemon that recovers cuts a torn one off.
+type logReader struct {
+	dir  string
+	file string
+	at   int64
+}
+
+// reads returns what the log says was given since the last call.
+func (l *logReader) reads() ([]span, error) {
+	f, err := os.Open(filepath.Join(l.dir, "audit.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if _, err := f.Seek(l.at, io.SeekStart); err != nil {
+		return nil, err
+	}
+	var list []span
+	for r := bufio.NewReader(f); ; {
+		text, err := r.ReadBytes('\n')
+		if err == io.EOF {
+			return list, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		l.at += int64(len(text))
+		s, ok, err := spanOf(text)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			list = append(list, s)
+		}
+	}
+}
+
+func spanOf(text []byte) (span, bool, error) {
+	var r struct {
+		Ev, Res, Path string
+		UID           int
+		Off, Len      int64
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		return span{}, false, fmt.Errorf("%q: %w", text, err)
+	}
+	given := r.Res == "ok" && (r.Ev == "read" || r.Ev == "fill")
+	return span{r.UID, r.Path, r.Off, r.Off + r.Len}, given, nil
+}
+
+// uncovered returns the reads of which a byte is in no record. A record stands before the answer, so that of a kill in
+// between there is one too many, never one too few.
+func uncovered(got, records []span) []string {
+	type file struct {
+		uid  int
+		path string
+	}
+	byFile := map[file][]span{}
+	for _, r := range records {
+		k := file{r.uid, r.path}
+		byFile[k] = append(byFile[k], r)
+	}
+	for _, list := range byFile {
+		slices.SortFunc(list, func(a, b span) int { return int(a.off - b.off) })
+	}
+	var bad []string
+	for _, g := range got {
+		at := g.off
+		for _, r := range byFile[file{g.uid, g.path}] {
+			if r.off <= at && r.end > at {
+				at = r.end
+			}
+		}
+		if at < g.end {
+			bad = append(bad, fmt.Sprintf("uid %d was given bytes %d to %d of %s, recorded up to %d", g.uid, g.off, g.end, g.path, at))
+		}
+	}
+	return bad
+}
+
+// insideMatter is a worker's path as the log has it.
+func insideMatter(uid int, name string) string {
+	return strings.Join([]string{fmt.Sprint("u", uid), name}, "/")
+}
