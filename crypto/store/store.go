@@ -51,6 +51,17 @@ type Options struct {
 	// MaxZeroFill is how many bytes of zeros one write far beyond the valid end
 	// may seal before it is refused with EFBIG; 0 means 4 GiB.
 	MaxZeroFill uint64
+	// JournalBytes is how long the journal of a file may become before its
+	// blocks are copied into the file; 0 means 8 MiB.
+	JournalBytes int64
+	// JournalAge is after how long that happens in any case; 0 means 5 s,
+	// less means never.
+	JournalAge time.Duration
+	// Recovered is told what recovery did, from the call that came upon it; it
+	// must not call the store.
+	Recovered func(Recovery)
+
+	breaks rules // of tests
 }
 
 // Store is an open encrypted tree. It is safe for concurrent use.
@@ -154,6 +165,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxZeroFill == 0 {
 		o.MaxZeroFill = 4 << 30
+	}
+	if o.JournalBytes <= 0 {
+		o.JournalBytes = 8 << 20
+	}
+	if o.JournalAge == 0 {
+		o.JournalAge = 5 * time.Second
 	}
 	return o
 }
