@@ -1,5 +1,6 @@
 // Package statelog keeps what people decide while the drive runs: who is
-// disabled, which matters are frozen. It is one append-only file of sealed
+// disabled, which matters are frozen, which policy is in force and who spoke for
+// the next one, which folders got another level. It is one append-only file of sealed
 // records, replayed into memory when it is opened.
 //
 //	l, err := statelog.Open("/srv/firm/state/state.log", statelog.Options{

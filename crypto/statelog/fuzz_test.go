@@ -86,6 +86,9 @@ func FuzzPayload(f *testing.F) {
 	f.Add(MatterFreeze, []byte(`{"name":"2026-0142","uid":0}`))
 	f.Add(UserEnable, []byte(`{"name":"x"} `))
 	f.Add("grant.give", []byte(`{}`))
+	f.Add(PolicyForce, []byte(`{"hash":"`+hashA+`","two":true,"uid":0,"auid":-1,"emergency":true,"confirm":[]}`))
+	f.Add(PolicyApprove, []byte(`{"old":"`+hashA+`","new":"`+hashB+`","uid":1,"auid":1}`))
+	f.Add(RelabelAsk, []byte(`{"fid":"`+folderID+`","matter":"m","to":"机密","uid":1,"auid":-1}`))
 	f.Add(beginKind, []byte(`{}`))
 	f.Fuzz(func(t *testing.T, kind string, payload []byte) {
 		s := newState()
@@ -97,15 +100,33 @@ func FuzzPayload(f *testing.F) {
 			}
 			return
 		}
+		if l := s.Relabels(); len(l) > 0 {
+			again(t, s, kind, l[0].Relabel)
+		}
+		if l := s.Labels(); len(l) > 0 {
+			again(t, s, kind, l[0])
+		}
+		if f, ok := s.InForce(); ok {
+			again(t, s, kind, f.Force)
+		}
+		for _, a := range s.Approved() {
+			again(t, s, kind, a.Approval)
+		}
 		for _, m := range append(s.DisabledUsers(), s.FrozenMatters()...) {
-			b, err := json.Marshal(m.Change)
-			if err != nil {
-				t.Fatal(err)
-			}
-			again := newState()
-			if err := again.apply(&Entry{Generation: 1, Kind: kind, Payload: b}); err != nil || !reflect.DeepEqual(again, s) {
-				t.Fatalf("%s written again as %s: %v", payload, b, err)
-			}
+			again(t, s, kind, m.Change)
 		}
 	})
+}
+
+// again holds a state against that of its one record written anew.
+func again(t *testing.T, s *State, kind string, payload any) {
+	t.Helper()
+	b, err := json.Marshal(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := newState()
+	if err := second.apply(&Entry{Generation: 1, Kind: kind, Payload: b}); err != nil || !reflect.DeepEqual(second, s) {
+		t.Fatalf("written again as %s: %v", b, err)
+	}
 }

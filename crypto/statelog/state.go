@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// Kinds of records. Their payload is a [Change].
+// Kinds of records of the emergency list. Their payload is a [Change].
 const (
 	UserDisable    = "user.disable"
 	UserEnable     = "user.enable"
@@ -28,6 +28,16 @@ var kinds = map[string]func(*State, *Entry) error{
 	UserEnable:     change(func(s *State) map[string]Mark { return s.disabled }, false),
 	MatterFreeze:   change(func(s *State) map[string]Mark { return s.frozen }, true),
 	MatterUnfreeze: change(func(s *State) map[string]Mark { return s.frozen }, false),
+
+	PolicyForce:   force,
+	PolicyApprove: approve,
+	PolicyVoid:    about(voidApprovals),
+	PolicyConfirm: about(confirm),
+
+	RelabelAsk:     relabel(askRelabel),
+	RelabelApprove: relabel(approveRelabel),
+	RelabelDrop:    relabel(dropRelabel),
+	RelabelDone:    relabel(doneRelabel),
 }
 
 const (
@@ -66,14 +76,18 @@ type Mark struct {
 // State is what the records add up to. It does not change; a nil State is empty.
 type State struct {
 	disabled, frozen map[string]Mark
+	policy           policyState            // its slice is never written to
+	relabels         map[string]Relabelling // by folder
+	labels           map[string]Relabel     // by folder
 }
 
 func newState() *State {
-	return &State{disabled: map[string]Mark{}, frozen: map[string]Mark{}}
+	return &State{disabled: map[string]Mark{}, frozen: map[string]Mark{}, relabels: map[string]Relabelling{}, labels: map[string]Relabel{}}
 }
 
 func (s *State) clone() *State {
-	return &State{disabled: maps.Clone(s.disabled), frozen: maps.Clone(s.frozen)}
+	return &State{disabled: maps.Clone(s.disabled), frozen: maps.Clone(s.frozen), policy: s.policy,
+		relabels: maps.Clone(s.relabels), labels: maps.Clone(s.labels)}
 }
 
 // Disabled tells whether a user is on the emergency list. It does not allocate.
