@@ -240,6 +240,14 @@ func TestLevels(t *testing.T) {
 		t.Errorf("levels of an unlinked file %q", got)
 	}
 	wantErr(t, o.RaiseLevel("x"), syscall.ENOTDIR)
+	// Lowering is the same act, also on a matter's root, and outlives a restart.
+	must(t, b.at("a/b/c").SetLevel("秘密"))
+	must(t, b.root.SetLevel("机密"))
+	must(t, b.root.SetLevel("秘密"))
+	b.reopen()
+	if got := b.at("a/b/c").Levels(); !slices.Equal(got, []string{"秘密", "机密", "秘密"}) {
+		t.Errorf("levels after lowering %q", got)
+	}
 }
 
 func TestMatters(t *testing.T) {
