@@ -22,9 +22,8 @@ type span struct {
 
 // logReader follows the log across kills. Only whole lines count; a daemon that recovers cuts a torn one off.
 type logReader struct {
-	dir  string
-	file string
-	at   int64
+	dir string
+	at  int64
 }
 
 // reads returns what the log says was given since the last call.

@@ -3,6 +3,7 @@
 package killtest
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -153,8 +154,19 @@ func (x *run) judge() {
 			x.failed("uid %d: %s", uid, why)
 		}
 		x.models[uid], x.pending[uid] = found, nil
+		if err != nil {
+			x.clear(uid)
+		}
 	}
 	x.judgeLog()
+}
+
+// clear begins anew where a peer has lost a file, so that each loss counts once.
+func (x *run) clear(uid int) {
+	x.t.Helper()
+	dir := x.d.folder(uid)
+	must(x.t, asUser(uid, func() error { return errors.Join(os.RemoveAll(dir), os.MkdirAll(filepath.Join(dir, dirA), 0o770)) }))
+	x.models[uid] = model{files: map[string][]byte{}, dir: dirA}
 }
 
 // failed reports one loss. A peer is only watched.
