@@ -33,6 +33,7 @@ func programNamed(name string) func(args []string) error {
 		"look-at-all":    lookAtAll,
 		"write-and-stat": writeAndStat,
 		"ctimes":         printTimes,
+		"attack":         attack,
 	}[name]
 }
 

@@ -118,7 +118,9 @@ func (f *fileSystem) mountOptions() *fuse.MountOptions {
 		Name: "matterfs", FsName: f.opts.FSName,
 		AllowOther: true, MaxWrite: maxIO, DisableSplice: true, MaxBackground: 64,
 		ExplicitDataCacheControl: true,
-		ExtraCapabilities:        fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_READDIRPLUS_AUTO,
+		// Without ASYNC_DIO the kernel reads on from the same place when an io_uring asked for
+		// more than the file has, and answers the content again and again.
+		ExtraCapabilities: fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_ASYNC_DIO,
 		DisabledCapabilities: fuse.CAP_PASSTHROUGH | fuse.CAP_ALLOW_IDMAP | fuse.CAP_WRITEBACK_CACHE |
 			fuse.CAP_NO_OPEN_SUPPORT | fuse.CAP_NO_OPENDIR_SUPPORT,
 		PanicHandler: f.panicked,
