@@ -14,11 +14,13 @@ func build(r *raw) *Policy {
 		level: map[string]*Level{}, roles: map[string]*role{}, user: map[string]*user{}, uid: map[uint32]*user{},
 		groups: map[string]*group{}, matter: map[string]*matter{}, folder: map[string]*matter{}, duties: map[string][]string{},
 	}
-	b := &builder{r: r, p: p, names: map[string]val{}}
+	b := &builder{r: r, p: p, names: map[string]val{}, ranks: map[string][]*Level{}}
 	b.timezone()
 	b.levels()
 	b.roles()
 	b.denied()
+	b.tags()
+	b.listDepartments()
 	b.users()
 	b.groups()
 	b.duties()
@@ -34,6 +36,10 @@ type builder struct {
 	p       *Policy
 	byIndex []*user        // by user.index; p.users is sorted
 	names   map[string]val // by kind and looks: how each was first written
+
+	ruled       map[string]*tag     // by name
+	ranks       map[string][]*Level // by the tags that apply, see ranksWith
+	departments map[string]pos
 }
 
 func (b *builder) timezone() {
@@ -112,6 +118,7 @@ func (b *builder) levels() {
 	if len(b.p.levels) == 0 { // reported; later steps need a top
 		b.p.levels = []*Level{{}}
 	}
+	b.p.top().top = true
 }
 
 func (b *builder) roles() {
@@ -124,10 +131,12 @@ func (b *builder) roles() {
 		if !ok {
 			clearance = b.p.levels[0]
 		}
-		b.p.roles[o.name.s] = &role{
+		made := &role{
 			name: o.name.s, clearance: clearance, rights: o.rights, pos: o.name.at,
 			approval: o.approval.given(), nda: o.nda.given(), until: o.until.given(),
 		}
+		b.widen(o, made)
+		b.p.roles[made.name] = made
 	}
 }
 
@@ -183,6 +192,7 @@ func (b *builder) makeUser(u rawUser) *user {
 	if u.nda.ref.given() && u.nda.signed.given() {
 		made.nda = &nda{signed: u.nda.signed.start(zone), until: u.nda.until.end(zone), pos: u.nda.ref.at}
 	}
+	b.reaching(u, made)
 	if o.until && !u.until.given() {
 		u.name.at.errorf("add until: DATE", "role %q needs an end date, and user %q has none", o.name, u.name.s)
 	}

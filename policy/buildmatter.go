@@ -50,11 +50,15 @@ func (b *builder) makeMatter(m *rawMatter) *matter {
 	if made.info.Status == "" {
 		made.info.Status = "active"
 	}
+	stated := made.level
+	b.tagMatter(m, made)
+	made.info.Level = made.level.Name
+	b.openToWide(m, made)
 	b.setLead(m, made)
 	for i := range m.members {
 		b.addMember(m, &m.members[i], made)
 	}
-	b.folders(m, made)
+	b.folders(m, made, stated)
 	b.countReaders(m, made)
 	return made
 }
@@ -109,7 +113,7 @@ func (b *builder) setLead(m *rawMatter, made *matter) {
 	if u.departed && (made.status == active || made.status == closed) {
 		m.lead.at.errorf("name another lead, or use status: sealed", "lead %q of matter %q has left", u.Name, m.id.s)
 	}
-	if u.clearance.Rank < made.level.Rank || made.level.deniedToRole[u.role] {
+	if made.level.keepsOut(u).rule != "" {
 		m.lead.at.warnf("", "lead %q may not open level %q of matter %q", u.Name, made.level.Name, m.id.s)
 	}
 	made.lead = u
@@ -148,7 +152,7 @@ func (b *builder) addUser(m *rawMatter, entry *rawMember, made *matter, g grant)
 		entry.user.at.warnf("remove the entry", "%q is the lead and has every right already", u.Name)
 	case u.departed:
 		entry.user.at.warnf("remove the entry", "member %q has left", u.Name)
-	case u.clearance.Rank < made.level.Rank || made.level.deniedToRole[u.role]:
+	case made.level.keepsOut(u).rule != "":
 		entry.user.at.warnf("", "member %q may not open level %q of this matter", u.Name, made.level.Name)
 	case g.rights&^u.role.rights != 0:
 		entry.user.at.warnf("", "role %q of %q does not have %s", u.role.name, u.Name, g.rights&^u.role.rights)
@@ -159,6 +163,10 @@ func (b *builder) addUser(m *rawMatter, entry *rawMember, made *matter, g grant)
 func (b *builder) addGroup(m *rawMatter, entry *rawMember, made *matter, g grant) {
 	group, ok := lookup(b, b.p.groups, entry.group, "group")
 	if !ok || b.twice(m, entry, entry.group) {
+		return
+	}
+	if t := made.level.tagged.named; t != nil {
+		entry.group.at.errorf("list the people", "tag %q takes named people only, not group %q", t.name, group.name)
 		return
 	}
 	if made.level.NamedOnly {
@@ -193,7 +201,9 @@ func (b *builder) twice(m *rawMatter, entry *rawMember, name val) bool {
 	return false
 }
 
-func (b *builder) folders(m *rawMatter, made *matter) {
+// folders reads the folder rules. stated is the matter's level without what its
+// tags add: a tag may come to raise it above that of a folder.
+func (b *builder) folders(m *rawMatter, made *matter, stated *Level) {
 	for i := range m.folders {
 		f := &m.folders[i]
 		if !f.path.given() {
@@ -203,23 +213,30 @@ func (b *builder) folders(m *rawMatter, made *matter) {
 			f.path.at.errorf("write it like 证据/鉴定", "folder path %q %s", f.path.s, why)
 			continue
 		}
-		if folder, ok := b.makeFolder(f, made); ok {
+		for _, tag := range f.tags {
+			b.alike("tag", tag)
+		}
+		if folder, ok := b.makeFolder(f, made, stated); ok {
 			made.folders = append(made.folders, folder)
-			made.info.Folders = append(made.info.Folders, FolderRule{f.path.s, folder.level.Name, refTexts(f.only)})
+			made.info.Folders = append(made.info.Folders, FolderRule{Path: f.path.s, Only: refTexts(f.only), Tags: texts(f.tags)})
 		}
 	}
 	b.overlaps(m, made)
+	b.tagFolders(m, made)
+	for i := range made.folders {
+		made.info.Folders[i].Level = made.folders[i].level.Name
+	}
 }
 
-func (b *builder) makeFolder(f *rawFolder, made *matter) (folder, bool) {
-	out := folder{path: f.path.s, level: made.level, given: f.level.given(), pos: f.path.at}
+func (b *builder) makeFolder(f *rawFolder, made *matter, stated *Level) (folder, bool) {
+	out := folder{path: f.path.s, level: stated, given: f.level.given(), tags: f.tags, pos: f.path.at}
 	if f.level.given() {
 		level, ok := lookup(b, b.p.level, f.level, "level")
 		if !ok {
 			return out, false
 		}
-		if level.Rank < made.level.Rank {
-			f.level.at.errorf("a folder may only raise the level", "folder %q is %q, below the matter's %q", f.path.s, level.Name, made.level.Name)
+		if level.Rank < stated.Rank {
+			f.level.at.errorf("a folder may only raise the level", "folder %q is %q, below the matter's %q", f.path.s, level.Name, stated.Name)
 			return out, false
 		}
 		out.level = level

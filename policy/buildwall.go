@@ -24,7 +24,7 @@ func (b *builder) countReaders(m *rawMatter, made *matter) {
 // countAt finds the over-full levels among the path's own, which is a mistake,
 // and those that a seal may raise it to.
 func (b *builder) countAt(made *matter, path string, own *Level, at pos) (full []bool) {
-	for _, level := range b.p.levels[own.Rank:] {
+	for _, level := range made.ranksAt(path)[own.Rank:] {
 		if level.MaxReaders == 0 {
 			continue
 		}
@@ -63,7 +63,7 @@ func (m *matter) called(path string) string {
 
 // namesReader tells whether the policy lets u read at path some day.
 func (m *matter) namesReader(u *user, path string, level *Level) bool {
-	if u.departed || u.role.rights&Read == 0 || u.clearance.Rank < level.Rank || level.deniedToRole[u.role] {
+	if u.departed || u.role.rights&Read == 0 || level.keepsOut(u).rule != "" {
 		return false
 	}
 	for i := range m.folders {
@@ -200,6 +200,7 @@ func (b *builder) divide(w *wall, raw *rawWall, o *objects) {
 			}
 		}
 		for _, m := range matters[i] {
+			m.wide = false // whoever reads everywhere would stand on all sides
 			m.walls = append(m.walls, barrier{w, others, false})
 		}
 	}

@@ -233,7 +233,7 @@ func (d *differ) levels(id string, paths []string, old, new *matter) {
 }
 
 // concerned is everybody, among those named unless that is nil, with a grant in
-// the matter before or after: nobody else has anything there, or knows of it.
+// the matter before or after, or who reads it by their role: nobody else has anything there, or knows of it.
 func (d *differ) concerned(old, new *matter, among map[string]bool) map[string]bool {
 	names := map[string]bool{}
 	add := func(name string) {
@@ -250,6 +250,11 @@ func (d *differ) concerned(old, new *matter, among map[string]bool) map[string]b
 		}
 		for index := range side.m.grants {
 			add(side.o.toUser[index].Name)
+		}
+		for _, u := range side.o.to.wide {
+			if side.m.reach(u) != nil {
+				add(u.Name)
+			}
 		}
 		for i := range side.m.unix {
 			for _, name := range d.membersOf(side.m.unix[i].group.unix) {
@@ -295,7 +300,8 @@ func (s AccessState) same(o AccessState) bool {
 
 // state asks what a user may do at a place and, where a rule pins the place
 // itself, with what lies in it. A right that no grant gives is not asked for:
-// of many members of a group most only read.
+// of many members of a group most only read. Below a root that is refused all
+// names are answered alike, so that nobody sees there.
 func (d *differ) state(p *Policy, name, id, path string) AccessState {
 	u := p.user[name]
 	if !p.acts(name) || p.matter[id] == nil {
@@ -303,7 +309,7 @@ func (d *differ) state(p *Policy, name, id, path string) AccessState {
 	}
 	e := eval{p: p, u: u, r: &Request{Matter: id, Path: path, Op: OpOpenRead, At: d.at, Env: d.env}}
 	read := e.decide()
-	s := AccessState{Rule: read.Rule, Sees: read.Allow || read.Gate > GateSubject && read.Shown != Hidden}
+	s := AccessState{Rule: read.Rule, Sees: read.Allow || read.Gate > GateSubject && read.Shown != Hidden && (path == "" || !e.rootRefused())}
 	if !read.Allow && read.Gate < GateCaps {
 		return s
 	}

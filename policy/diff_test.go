@@ -13,14 +13,19 @@ import (
 // diffFirm has one matter that each row below changes.
 const diffFirm = `
 levels: { low: {}, mid: { purpose: required }, top: { deny_roles: [intern], max_readers: 2 } }
+wide_roles: allow
+departments: [d, e]
+tags: { t: { deny_roles: [intern] } }
 roles:
   lawyer: { clearance: top, rights: [read, write, create, delete, rename] }
+  chief: { clearance: mid, rights: [read], wide: department }
   intern: { clearance: mid, rights: [read] }
 users:
   lead: { uid: 1, role: lawyer }
   li: { uid: 2, role: lawyer, until: 2027-06-30 }
   chen: { uid: 3, role: intern }
   zhou: { uid: 4, role: lawyer }
+  head: { uid: 6, role: chief, department: d }
 groups: { lit: { unix: sys } }
 duties: { sysadmin: [zhou] }
 blocked: [ { user: chen, reason: r, until: 2026-11-01 } ]
@@ -35,6 +40,7 @@ matters:
       - { group: lit, rights: [read], purpose: p, ack: required }
     folders: [ { path: f, level: mid, only: [user: lead, user: li] } ]
   - { matter: n, client: d, level: low, lead: zhou, folder: nn }
+  - { matter: k, client: e, level: low, lead: li, tags: [t], department: d, members: [ { user: chen, rights: [read] } ] }
 walls: [ { id: W, screen: [user: zhou, group: lit], from: [matter: m], reason: r }, { id: O, only: [user: zhou], to: [matter: n], reason: r } ]
 `
 
@@ -58,7 +64,7 @@ func TestDiffOfOneChange(t *testing.T) {
 		{"folder: nn", "folder: nm", false, false, ""},
 		{"zhou: { uid: 4, role: lawyer }", "zhou: { uid: 5, role: lawyer }", false, false, ""},
 		{"zhou: { uid: 4, role: lawyer }", "zhou: { uid: 4, role: lawyer }\n  new: { uid: 9, role: intern }", false, true, "new: sees"},
-		{"chen: { uid: 3, role: intern }", "chen: { uid: 3, role: lawyer }", false, false, ""}, // back: there are fewer readers again,
+		{"chen: { uid: 3, role: intern }", "chen: { uid: 3, role: lawyer }", false, false, "chen k: nothing to read"}, // back: there are fewer readers again,
 		{"2027-06-30", "2026-10-30", true, false, "*"},
 		{"until: 2026-11-01", "until: 2026-11-02", true, true, ""},
 		{"until: 2026-11-01", "until: 2026-12-02", true, false, "*"},
@@ -74,6 +80,17 @@ func TestDiffOfOneChange(t *testing.T) {
 		{"max_readers: 2", "max_readers: 3", false, true, ""},
 		{"rights: [read] }\nusers", "rights: [read, write] }\nusers", false, true, ""},
 		{"intern: { clearance: mid", "intern: { clearance: low", true, false, "*"},
+		{"wide_roles: allow\n", "", true, false, "head k: read to nothing"},
+		{"role: chief, department: d", "role: chief, department: e", true, false, "head k: read to nothing"},
+		{"wide: department", "wide: firm", false, true, "head m: nothing to read"},
+		{"t: { deny_roles: [intern]", "t: { deny_roles: [intern, chief]", true, false, "head k: read to nothing"},
+		{"t: { deny_roles: [intern]", "t: { deny_roles: [chief]", false, false, "chen k: nothing to read; head k: read to nothing"},
+		{"t: { deny_roles: [intern]", "t: { named_only: true, deny_roles: [intern]", true, false, "head k: read to nothing"},
+		{"t: { deny_roles: [intern]", "t: { purpose: required, deny_roles: [intern]", true, false, "head k: read to nothing"},
+		{"t: { deny_roles: [intern]", "t: { mapping: deny, deny_roles: [intern]", true, false, ""},
+		{"t: { deny_roles: [intern]", "t: { level: mid, deny_roles: [intern]", true, false, "*"},
+		{"tags: [t]", "tags: [u]", false, true, "chen k: nothing to read"},
+		{"only: [user: lead, user: li]", "only: [user: lead, user: li], tags: [t]", true, false, ""},
 	} {
 		if !strings.Contains(diffFirm, c.old) {
 			t.Fatalf("%q is not in the firm", c.old)
@@ -150,19 +167,19 @@ func TestGainsAndLoses(t *testing.T) {
 // edit changes a random firm at random, for better or worse.
 func (f *firm) edit(r *rand.Rand) *firm {
 	g := *f
-	g.members, g.folders = maps.Clone(f.members), maps.Clone(f.folders)
+	g.members, g.folders, g.marks = maps.Clone(f.members), maps.Clone(f.folders), maps.Clone(f.marks)
 	g.users, g.walls, g.groups = slices.Clone(f.users), slices.Clone(f.walls), slices.Clone(f.groups)
 	other := randomFirm(r)
 	for range 1 + r.IntN(2) {
 		m := pick(r, f.matters)
-		switch r.IntN(9) {
+		switch r.IntN(11) {
 		case 0:
 			g.members[m] = other.members[m]
 		case 1:
 			g.folders[m] = other.folders[m]
 		case 2:
 			g.walls = other.walls
-		case 3:
+		case 3: // nobody else leads
 			i := 1 + r.IntN(4)
 			g.users[i] = other.users[i]
 		case 4:
@@ -175,6 +192,10 @@ func (f *firm) edit(r *rand.Rand) *firm {
 			raiseFolder(r)(&g)
 		case 8:
 			leave(r)(&g)
+		case 9:
+			g.more = other.more
+		case 10:
+			g.marks[m] = other.marks[m]
 		}
 	}
 	return &g

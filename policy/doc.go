@@ -27,12 +27,18 @@
 //	  机密: { purpose: required }   # a standing purpose will do
 //	  绝密: { purpose: session, two_person: { ttl: 4h }, max_readers: 5, deny_roles: [intern],
 //	         named_only: true, mapping: deny }
-//	roles:                         # a role only caps, it never grants
+//	tags:                          # special categories; their rules add to those of the level
+//	  国家秘密: { level: 绝密, named_only: true, mapping: deny }      # level: at least this one
+//	  未成年人: { deny_roles: [intern, contractor], purpose: required }
+//	departments: [诉讼部, 知产部]
+//	wide_roles: allow              # without it, or with deny, no role's `wide` gives anything
+//	roles:                         # a role only caps, it never grants, unless it is wide
 //	  lawyer:     { clearance: 绝密, rights: [read, write, create, delete, rename] }
 //	  admin:      { clearance: 机密, rights: [read], approval: required }
 //	  contractor: { clearance: 秘密, rights: [read], until: required, nda: required }
+//	  director:   { clearance: 机密, rights: [read], wide: department }      # or firm
 //	users:
-//	  zhang.wei: { uid: 10021, role: lawyer, name: 张伟 }
+//	  zhang.wei: { uid: 10021, role: lawyer, name: 张伟, department: 诉讼部 }
 //	  wang.qiang: { uid: 10023, role: lawyer, status: departed, since: 2026-10-31 }
 //	  fan.yi: { uid: 10031, role: contractor, org: 译通翻译, until: 2027-01-31, clearance: 秘密,
 //	           nda: { ref: NDA-2026-07, signed: 2026-07-01, until: 2027-06-30 } }
@@ -53,13 +59,15 @@
 //	title: 甲公司诉乙公司买卖合同纠纷
 //	purpose: 代理诉讼               # the lead's standing purpose; 承办 when not given
 //	status: active                 # active | closed (read-only) | sealed | destroyed
-//	tags: [未成年人]
+//	tags: [未成年人]                # any words; `tags` of the firm gives some of them rules, walls go by them
+//	department: 诉讼部
 //	members:
 //	  - { user: li.na, rights: [read, write, create], until: 2027-03-31, purpose: 证据整理 }
 //	  - { group: litigation, rights: [read], purpose: 案件研讨, ack: required }
 //	folders:
 //	  - { path: 鉴定, level: 绝密 }  # the folder and all below; may only raise
 //	  - { path: 证据/谈判, only: [user: zhang.wei] }
+//	  - { path: 涉密, tags: [国家秘密] }
 //
 // Walls and tests:
 //
@@ -129,6 +137,27 @@
 // file, replace the document by a rename, remove what is left over. A member
 // with `create` alone can fill, save and take back the documents that they made
 // themselves, and change nobody else's.
+//
+// # Tags with rules
+//
+// Where a matter or a folder has a tag that the firm gives rules, and in all
+// below, these come on top of the level's: at least that level, roles that are
+// kept out, named people only, no mapping, a purpose. What a tag refuses has the
+// rule tag.NAME, but for need.purpose and for the level that it raises. A level
+// that a tag raises above the written one is a warning. Walls against a tag
+// concern the matters that have it, not folders.
+//
+// # Wide roles
+//
+// A wide role reads matters without an entry in them: those of its users'
+// department, or all of the firm. It is off until the firm writes `wide_roles:
+// allow`, and each use is logged with a rule of its own (member.wide.department,
+// member.wide.firm). It is less than any membership: reading only; not at the top
+// level, where named people are asked for or readers are limited; without a
+// purpose, and so not where one is required; not in a matter on a side of a
+// `between`, because whoever reads everything would stand on all sides; and not
+// through a wall or a folder's `only`. A matter whose own root it does not reach
+// does not exist for it.
 //
 // # Levels that a folder carries itself
 //

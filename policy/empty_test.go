@@ -16,16 +16,23 @@ version: 1
 timezone: Asia/Shanghai
 as_of: 2026-11-22
 limits: { stale: 72h }
+wide_roles: allow
+departments: [d, e]
+tags:
+  t: { level: low, purpose: required, mapping: deny, deny_roles: [agent] }
+  u: { named_only: true }
 levels:
   low: { purpose: required, mapping: allow }
   top: { two_person: { ttl: 4h }, max_readers: 5, deny_roles: [agent], named_only: true }
 roles:
   lawyer: { clearance: top, rights: [read, write] }
   agent: { clearance: low, rights: [read], until: required, nda: required, approval: required }
+  chief: { clearance: low, rights: [read], wide: department }
 users:
   a: { uid: 1, role: lawyer, name: 甲 }
   b: { uid: 2, role: lawyer, clearance: low }
   c: { uid: 3, role: lawyer }
+  h: { uid: 6, role: chief, department: d }
   gone: { uid: 4, role: lawyer, status: departed, since: 2026-01-31 }
   x: { uid: 5, role: agent, org: acme, until: 2027-01-31, nda: { ref: N-1, signed: 2026-01-01, until: 2027-01-31 } }
 groups:
@@ -44,11 +51,12 @@ matters:
     purpose: p
     status: active
     tags: [t]
+    department: d
     members:
       - { user: b, rights: [read, write], until: 2027-01-31, purpose: p, ack: required }
       - { group: g, rights: [read], approval: required }
     folders:
-      - { path: f, level: top, only: [user: a, group: g] }
+      - { path: f, level: top, only: [user: a, group: g], tags: [u] }
   - { matter: n, client: C2, level: low, lead: c, tags: [u] }
 walls:
   - { id: W1, screen: [user: x, group: g], from: [matter: n, client: C2, tag: u], until: 2027-01-31, reason: r }
@@ -143,7 +151,8 @@ func TestNoItemMayBeEmpty(t *testing.T) {
 // [], and only where nothing is a sensible answer.
 func TestEmptyListsThatCount(t *testing.T) {
 	for text, want := range map[string]string{
-		"matters: []\nwalls: []\ntests: []\nblocked: []":                                       "",
+		"matters: []\nwalls: []\ntests: []\nblocked: []\ndepartments: []": "",
+		"tags: { t: {} }": `tag "t" has no rule`,
 		"tests: [ { only: [], can: read, on: m } ]":                                            "",
 		"users: { b: { uid: 2, role: r } }\ntests: [ { as: b, can: [], on: m } ]":              "can names no right",
 		"roles: { s: { clearance: low, rights: [] } }":                                         "role names no right",

@@ -12,8 +12,9 @@ type survey struct {
 	purposed bool   // best carries a purpose
 }
 
-// survey walks over the lead's, the user's own and the groups' grants, in this
-// order: the first that suffices gives the rule.
+// survey walks over the lead's, the user's own and the groups' grants and what
+// the role reads everywhere, in this order: the first that suffices gives the
+// rule.
 func (e *eval) survey() {
 	named := e.m.grants[e.u.index]
 	for i := range named {
@@ -23,6 +24,9 @@ func (e *eval) survey() {
 		if g := &e.m.unix[i]; e.r.Env.inGroup(g.group.unix, e.u.Name, false) {
 			e.weigh(g)
 		}
+	}
+	if g := e.m.reach(e.u); g != nil {
+		e.weigh(g)
 	}
 }
 
@@ -99,30 +103,19 @@ func (e *eval) narrowed() *folder {
 	return nil
 }
 
-// above says which rule keeps the caller out of a level, "" for none.
-func (e *eval) above(l *Level) string {
-	switch {
-	case e.u.clearance.Rank < l.Rank:
-		return "level.clearance"
-	case l.deniedToRole[e.u.role]:
-		return "level.role"
-	}
-	return ""
-}
-
 // folderHidden tells whether the path lies in a folder above what the caller
 // may know of, in a matter that they may know of.
 func (e *eval) folderHidden() bool {
-	if e.level == e.m.level || e.above(e.m.level) != "" {
+	if e.level == e.m.level || e.m.level.keepsOut(e.u).rule != "" {
 		return false
 	}
-	return e.above(e.level) != "" || e.found.union != 0 && e.found.here == 0
+	return e.level.keepsOut(e.u).rule != "" || e.found.union != 0 && e.found.here == 0
 }
 
 func (e *eval) caps() verdict {
 	f := &e.found
-	if rule := e.above(e.level); rule != "" {
-		return refuse(rule, Refused, e.levelPos())
+	if b := e.level.keepsOut(e.u); b.rule != "" {
+		return e.refusedBy(b)
 	}
 	if e.m.overfull(e.r.Path, e.level) {
 		return refuse("level.full", Refused, e.levelPos())
@@ -130,13 +123,13 @@ func (e *eval) caps() verdict {
 	needs := e.r.Op.Needs(e.r.Own)
 	switch {
 	case f.here&needs == 0 && f.union&needs != 0:
-		return refuse("level.named", Refused, e.levelPos())
+		return e.refusedBy(bar{"level.named", e.level.tagged.named})
 	case f.here&needs == 0:
 		return refuse("member.right", Refused, e.m.pos)
 	case f.best == nil:
 		return refuse("role.right", Refused, e.u.role.pos)
 	case e.r.Op == OpFill && e.level.DenyMapping:
-		return refuse("level.mapping", Refused, e.level.pos)
+		return e.unmapped()
 	}
 	if e.r.Op.moves() {
 		if folder := e.m.pinned(e.r.Path); folder != nil {
@@ -146,10 +139,25 @@ func (e *eval) caps() verdict {
 	return verdict{pos: e.u.role.pos}
 }
 
+// refusedBy is a refusal by what the level, or a tag, asks for.
+func (e *eval) refusedBy(b bar) verdict {
+	if b.tag != nil {
+		return refuse(b.tag.rule, Refused, b.tag.pos)
+	}
+	return refuse(b.rule, Refused, e.levelPos())
+}
+
+func (e *eval) unmapped() verdict {
+	if t := e.level.tagged.unmapped; t != nil {
+		return refuse(t.rule, Refused, t.pos)
+	}
+	return refuse("level.mapping", Refused, e.level.pos)
+}
+
 // levelPos is where the path gets its level from.
 func (e *eval) levelPos() pos {
 	for i := range e.m.folders {
-		if f := &e.m.folders[i]; f.level == e.level && within(e.r.Path, f.path) {
+		if f := &e.m.folders[i]; f.level.Rank == e.level.Rank && within(e.r.Path, f.path) {
 			return f.pos
 		}
 	}
@@ -157,10 +165,13 @@ func (e *eval) levelPos() pos {
 }
 
 func (e *eval) duties() verdict {
-	f, l := &e.found, e.level
+	f, l, asks := &e.found, e.level, e.level.pos
+	if t := l.tagged.purpose; t != nil {
+		asks = t.pos
+	}
 	switch {
 	case l.Purpose == "session", l.Purpose == "required" && !f.purposed:
-		return refuse("need.purpose", Refused, l.pos)
+		return refuse("need.purpose", Refused, asks)
 	case l.TwoPerson > 0:
 		return refuse("need.second", Refused, l.pos)
 	}

@@ -9,7 +9,9 @@ import (
 // who holds which grant, and which walls stand in front of it.
 type matter struct {
 	info    Matter
-	level   *Level
+	level   *Level   // with the rules of its tags
+	ranks   []*Level // by rank: the firm's levels with the rules of its tags
+	wide    bool     // wide roles count here, see openToWide
 	lead    *user
 	status  status
 	grants  map[int32][]grant // by user: lead, own entry, groups listed by name
@@ -36,6 +38,7 @@ type grant struct {
 	rule, purpose string
 	ack, approval bool
 	group         *group // nil for the lead and for named people
+	wide          string // "department" or "firm" for what a role reads everywhere
 	pos           pos
 }
 
@@ -49,22 +52,28 @@ func (g *grant) endsBefore(o *grant) bool {
 
 // countsAt tells whether the grant holds at a level: one for named people only
 // takes no groups, one with a limit of readers none that cannot be counted.
+// What a wide role reads is neither, nor at the top level.
 func (g *grant) countsAt(l *Level) bool {
+	if g.wide != "" {
+		return !l.top && !l.NamedOnly && l.MaxReaders == 0
+	}
 	return g.group == nil || !l.NamedOnly && (l.MaxReaders == 0 || g.group.unix == "")
 }
 
 type folder struct {
 	path  string
-	level *Level
-	only  *people // nil: all members
-	given bool    // the rule states a level
-	full  []bool  // as in matter, for those whom the folders here leave in
+	level *Level   // with the rules of the tags here
+	ranks []*Level // as in matter, with the tags of this folder and all above
+	only  *people  // nil: all members
+	tags  []val    // of this rule
+	given bool     // the rule states a level
+	full  []bool   // as in matter, for those whom the folders here leave in
 	pos   pos
 }
 
 func (m *matter) copy() Matter {
 	c := m.info
-	c.Folders = slices.Clone(c.Folders)
+	c.Folders = slices.Clone(c.Folders) // their lists are never written to
 	c.Tags = slices.Clone(c.Tags)
 	return c
 }
@@ -79,20 +88,31 @@ func (m *matter) pinned(path string) *folder {
 	return nil
 }
 
-// levelAt is the highest of all levels that a path carries.
+// levelAt is the highest of all levels that a path carries, with the rules of
+// the tags there.
 func (p *Policy) levelAt(m *matter, path string, sealed []string) *Level {
-	level := m.level
+	rank := m.level.Rank
 	for i := range m.folders {
-		if f := &m.folders[i]; f.level.Rank > level.Rank && within(path, f.path) {
-			level = f.level
+		if f := &m.folders[i]; f.level.Rank > rank && within(path, f.path) {
+			rank = f.level.Rank
 		}
 	}
 	for _, name := range sealed {
-		if l := p.rank(name); l.Rank > level.Rank {
-			level = l
+		rank = max(rank, p.rank(name).Rank)
+	}
+	return m.ranksAt(path)[rank]
+}
+
+// ranksAt is the firm's levels with the rules of the tags at a path: the
+// deepest folder rule above the path knows them all.
+func (m *matter) ranksAt(path string) []*Level {
+	ranks, deepest := m.ranks, -1
+	for i := range m.folders {
+		if f := &m.folders[i]; len(f.path) > deepest && within(path, f.path) {
+			ranks, deepest = f.ranks, len(f.path)
 		}
 	}
-	return level
+	return ranks
 }
 
 // overfull tells whether more people may read at the path, were it at level l,

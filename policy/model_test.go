@@ -87,6 +87,22 @@ func (q *mAsk) role() mRole {
 
 func below(path, folder string) bool { return strings.HasPrefix(path+"/", folder+"/") }
 
+// tags are the rules of the tags that the path carries, by name.
+func (q *mAsk) tags() (list []mTag) {
+	names := []string{q.m.tag}
+	for _, f := range q.m.folders {
+		if below(q.path, f.path) {
+			names = append(names, f.tags...)
+		}
+	}
+	for _, t := range q.f.tags { // they are written by name
+		if slices.Contains(names, t.name) {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
 // level is the highest that the path carries.
 func (q *mAsk) level() mLevel {
 	top := q.rank(q.m.level)
@@ -98,7 +114,41 @@ func (q *mAsk) level() mLevel {
 	for _, s := range q.sealed {
 		top = max(top, q.rank(s))
 	}
+	for _, t := range q.tags() {
+		if t.level != "" && q.skip != "tag level" {
+			top = max(top, q.rank(t.level))
+		}
+	}
 	return q.f.levels[top]
+}
+
+// purpose is what the level and the tags ask for together.
+func (q *mAsk) purpose() string {
+	asks := []string{q.level().purpose}
+	for _, t := range q.tags() {
+		if q.skip != "tag purpose" {
+			asks = append(asks, t.purpose)
+		}
+	}
+	for _, word := range []string{"session", "required"} {
+		if slices.Contains(asks, word) {
+			return word
+		}
+	}
+	return ""
+}
+
+// tagThat finds the first tag with a rule.
+func (q *mAsk) tagThat(has func(t mTag) bool) string {
+	t, found := find(q.tags(), has)
+	if !found {
+		return ""
+	}
+	return "tag." + t.name
+}
+
+func (q *mAsk) named() bool {
+	return q.level().named || q.tagThat(func(t mTag) bool { return t.named }) != "" && q.skip != "tag.named"
 }
 
 // isIn tells whether a user is in a group: yes, no or unknown.
@@ -166,7 +216,28 @@ func (q *mAsk) valid() (list []mGrant) {
 			list = append(list, g)
 		}
 	}
+	if q.wide() {
+		list = append(list, mGrant{rights: []string{"read"}, wide: true})
+	}
 	return list
+}
+
+// wide tells whether the caller reads in this matter by their role.
+func (q *mAsk) wide() bool {
+	root := *q
+	root.path, root.sealed = "", nil
+	o := q.role()
+	switch {
+	case o.wide == "", !q.f.wide && q.skip != "wide switch":
+		return false
+	case o.wide == "department" && (q.u.dept == "" || q.u.dept != q.m.dept) && q.skip != "wide department":
+		return false
+	case q.skip != "wide between" && slices.ContainsFunc(q.f.walls, func(w mWall) bool {
+		return w.form == "between" && slices.ContainsFunc(w.sides, q.m.isOf)
+	}):
+		return false
+	}
+	return root.counts(mGrant{wide: true})
 }
 
 func (q *mAsk) usable() (list []mGrant) {
@@ -178,15 +249,19 @@ func (q *mAsk) usable() (list []mGrant) {
 	return list
 }
 
-// counts tells whether a grant counts at a level.
-func (q *mAsk) counts(g mGrant, l mLevel) bool {
+// counts tells whether a grant counts at the path.
+func (q *mAsk) counts(g mGrant) bool {
+	l := q.level()
+	if g.wide {
+		return (l.name != "top" || q.skip == "wide top") && (!q.named() || q.skip == "wide named") && (l.max == 0 || q.skip == "wide few")
+	}
 	group, grouped := find(q.f.groups, func(x mGroup) bool { return x.name == g.group })
-	return !grouped || !l.named && (l.max == 0 || group.unix == "")
+	return !grouped || !q.named() && (l.max == 0 || group.unix == "")
 }
 
 func (q *mAsk) here() (list []mGrant) {
 	for _, g := range q.usable() {
-		if q.counts(g, q.level()) {
+		if q.counts(g) {
 			list = append(list, g)
 		}
 	}
@@ -216,7 +291,7 @@ func (q *mAsk) best() (mGrant, bool) {
 			first = append(first, g)
 		}
 	}
-	if q.level().purpose == "required" {
+	if q.purpose() == "required" {
 		if g, ok := find(first, func(g mGrant) bool { return g.purpose != "" }); ok {
 			return g, true
 		}
@@ -224,8 +299,9 @@ func (q *mAsk) best() (mGrant, bool) {
 	return find(first, func(mGrant) bool { return true })
 }
 
-// tooHigh names the clause that keeps the user below a level.
-func (q *mAsk) tooHigh(l mLevel) string {
+// tooHigh names the clause that keeps the user below the level of the path.
+func (q *mAsk) tooHigh() string {
+	l := q.level()
 	clearance := q.u.clearance
 	if clearance == "" {
 		clearance = q.role().clearance
@@ -235,8 +311,14 @@ func (q *mAsk) tooHigh(l mLevel) string {
 		return "level.clearance"
 	case slices.Contains(l.denied, q.u.role):
 		return "level.role"
+	case q.skip != "tag.role":
+		return q.deniedByTag()
 	}
 	return ""
+}
+
+func (q *mAsk) deniedByTag() string {
+	return q.tagThat(func(t mTag) bool { return slices.Contains(t.denied, q.u.role) })
 }
 
 // narrowed tells whether a folder above the path is for others.
@@ -253,14 +335,14 @@ func (q *mAsk) overfull() bool {
 		u := &q.f.users[i]
 		as := *q
 		as.u = u
-		if u.departed || !slices.Contains(as.role().rights, "read") || as.tooHigh(l) != "" {
+		if u.departed || !slices.Contains(as.role().rights, "read") || as.tooHigh() != "" {
 			continue
 		}
 		shut := slices.ContainsFunc(q.m.folders, func(f mFolder) bool {
 			return len(f.only) > 0 && below(q.path, f.path) && !as.mayBeAmong(f.only)
 		})
 		reads := slices.ContainsFunc(as.held(q.m, u.name, ""), func(g mGrant) bool {
-			return slices.Contains(g.rights, "read") && as.counts(g, l)
+			return slices.Contains(g.rights, "read") && as.counts(g)
 		})
 		if reads && !shut {
 			n++

@@ -44,26 +44,33 @@ var before = []clause{
 var within = []clause{
 	{"wall", policy.Hidden, func(q *mAsk) bool { return q.behind() != "" }},
 	{"member.expired", policy.Hidden, func(q *mAsk) bool { return len(q.valid()) == 0 && len(q.held(q.m, q.u.name, "yes")) > 0 }},
-	{"member.none", policy.Hidden, func(q *mAsk) bool { return len(q.held(q.m, q.u.name, "yes")) == 0 }},
+	{"member.none", policy.Hidden, func(q *mAsk) bool { return len(q.valid()) == 0 && len(q.held(q.m, q.u.name, "yes")) == 0 }},
 	{"member.approval", policy.Refused, func(q *mAsk) bool {
 		return len(q.usable()) == 0 && (q.role().approval || slices.ContainsFunc(q.valid(), func(g mGrant) bool { return g.approval }))
 	}},
 	{"member.ack", policy.Refused, func(q *mAsk) bool { return len(q.usable()) == 0 }},
 	{"member.folder", policy.Refused, (*mAsk).narrowed},
-	{"level.clearance", policy.Refused, func(q *mAsk) bool { return q.tooHigh(q.level()) == "level.clearance" }},
-	{"level.role", policy.Refused, func(q *mAsk) bool { return q.tooHigh(q.level()) == "level.role" }},
+	{"level.clearance", policy.Refused, func(q *mAsk) bool { return q.tooHigh() == "level.clearance" }},
+	{"level.role", policy.Refused, func(q *mAsk) bool { return q.tooHigh() == "level.role" }},
+	{"tag.role", policy.Refused, func(q *mAsk) bool { return strings.HasPrefix(q.tooHigh(), "tag.") }},
 	{"level.full", policy.Refused, (*mAsk).overfull},
+	{"tag.named", policy.Refused, func(q *mAsk) bool {
+		return !q.level().named && q.named() && !q.enough(rightsOf(q.here())) && q.enough(rightsOf(q.usable()))
+	}},
 	{"level.named", policy.Refused, func(q *mAsk) bool { return !q.enough(rightsOf(q.here())) && q.enough(rightsOf(q.usable())) }},
 	{"member.right", policy.Refused, func(q *mAsk) bool { return !q.enough(rightsOf(q.usable())) }},
 	{"role.right", policy.Refused, func(q *mAsk) bool { _, ok := q.best(); return !ok }},
 	{"level.mapping", policy.Refused, func(q *mAsk) bool { return q.op == "fill" && q.level().nomap }},
+	{"tag.mapping", policy.Refused, func(q *mAsk) bool {
+		return q.op == "fill" && q.tagThat(func(t mTag) bool { return t.nomap }) != ""
+	}},
 	{"level.pinned", policy.Refused, func(q *mAsk) bool {
 		return words("unlink rmdir rename replace", q.op) &&
 			slices.ContainsFunc(q.m.folders, func(f mFolder) bool { return q.path == "" || below(f.path, q.path) })
 	}},
 	{"need.purpose", policy.Refused, func(q *mAsk) bool {
 		g, _ := q.best()
-		return q.level().purpose == "session" || q.level().purpose == "required" && g.purpose == ""
+		return q.purpose() == "session" || q.purpose() == "required" && g.purpose == ""
 	}},
 	{"need.second", policy.Refused, func(q *mAsk) bool { return q.level().two }},
 }
@@ -79,14 +86,26 @@ func (q *mAsk) answer() (rule string, shown policy.Shown) {
 	if !refused {
 		return "", policy.Refused
 	}
-	rule, shown = c.rule, c.shown
-	if rule == "wall" {
-		rule = q.behind()
-	}
+	rule, shown = q.called(c.rule), c.shown
 	if q.m != nil && q.u != nil && !strings.HasPrefix(rule, "user.") && !strings.HasPrefix(rule, "sys.") && q.unseen() {
 		shown = policy.Hidden
 	}
 	return rule, shown
+}
+
+// called is the rule code of a clause.
+func (q *mAsk) called(clause string) string {
+	switch clause {
+	case "wall":
+		return q.behind()
+	case "tag.role":
+		return q.deniedByTag()
+	case "tag.named":
+		return q.tagThat(func(t mTag) bool { return t.named })
+	case "tag.mapping":
+		return q.tagThat(func(t mTag) bool { return t.nomap })
+	}
+	return clause
 }
 
 // unseen tells whether the caller may not know that there is something.
@@ -105,12 +124,12 @@ func (q *mAsk) unseen() bool {
 // aboveThem tells whether the path is in a folder for which neither clearance,
 // role nor any grant is enough, in a matter for which the first two are.
 func (q *mAsk) aboveThem() bool {
-	own, _ := find(q.f.levels, func(l mLevel) bool { return l.name == q.m.level })
-	l := q.level()
-	if l.name == own.name || q.tooHigh(own) != "" {
+	root := *q
+	root.path, root.sealed = "", nil
+	if root.tooHigh() != "" {
 		return false
 	}
-	return q.tooHigh(l) != "" || len(q.usable()) > 0 && len(q.here()) == 0
+	return q.tooHigh() != "" || len(q.usable()) > 0 && len(q.here()) == 0
 }
 
 // about finds the caller and the matter of a question. A uid is the active
@@ -187,7 +206,7 @@ func (q *mAsk) agrees(d policy.Decision) bool {
 		return !d.Allow && d.Rule == rule && d.Shown == shown
 	}
 	g, _ := q.best()
-	return d.Allow && d.Purpose == g.purpose && d.Level == q.level().name && d.User == q.u.name
+	return d.Allow && g.wide == strings.HasPrefix(d.Rule, "member.wide.") && d.Purpose == g.purpose && d.Level == q.level().name && d.User == q.u.name
 }
 
 func (q *mAsk) String() string {

@@ -46,7 +46,16 @@ func (f *mFirm) files() map[string][]byte {
 	for _, l := range f.levels {
 		fmt.Fprintf(&b, "  %s: %s\n", l.name, l.entry())
 	}
-	b.WriteString("roles:\n")
+	if len(f.tags) > 0 {
+		b.WriteString("tags:\n")
+	}
+	for _, t := range f.tags {
+		fmt.Fprintf(&b, "  %s: %s\n", t.name, t.entry())
+	}
+	if f.wide {
+		b.WriteString("wide_roles: allow\n")
+	}
+	b.WriteString("departments: [d0, d1]\nroles:\n")
 	for _, o := range f.roles {
 		fmt.Fprintf(&b, "  %s: %s\n", o.name, o.entry())
 	}
@@ -87,7 +96,17 @@ func (l mLevel) entry() (e entry) {
 	return e
 }
 
+func (t mTag) entry() (e entry) {
+	e.add("level", t.level)
+	e.add("purpose", t.purpose)
+	e.list("deny_roles", t.denied)
+	e.flag("named_only", t.named, "true")
+	e.flag("mapping", t.nomap, "deny")
+	return e
+}
+
 func (o mRole) entry() (e entry) {
+	e.add("wide", o.wide)
 	e.add("clearance", o.clearance)
 	e.list("rights", o.rights)
 	e.flag("approval", o.approval, "required")
@@ -100,6 +119,7 @@ func (u mUser) entry() (e entry) {
 	e.add("role", u.role)
 	e.add("clearance", u.clearance)
 	e.add("org", u.org)
+	e.add("department", u.dept)
 	e.flag("status", u.departed, "departed")
 	e.day("until", u.until)
 	if u.signed {
@@ -131,6 +151,7 @@ func (g mGrant) entry() (e entry) {
 
 func (m mMatter) entry() entry {
 	e := entry{"matter: " + m.id, "client: " + m.client, "tags: [" + m.tag + "]", "level: " + m.level, "lead: " + m.lead, "status: " + m.status}
+	e.add("department", m.dept)
 	for _, l := range []struct {
 		key   string
 		texts []string
@@ -144,6 +165,7 @@ func (f mFolder) entry() (e entry) {
 	e.add("path", f.path)
 	e.add("level", f.level)
 	e.refs("only", f.only)
+	e.list("tags", f.tags)
 	return e
 }
 

@@ -20,6 +20,15 @@ type mFirm struct {
 	blocked []mBlock
 	matters []mMatter
 	walls   []mWall
+	tags    []mTag
+	wide    bool
+}
+
+// mTag is what the firm says of a tag.
+type mTag struct {
+	name, level, purpose string
+	named, nomap         bool
+	denied               []string
 }
 
 type mLevel struct {
@@ -30,16 +39,16 @@ type mLevel struct {
 }
 
 type mRole struct {
-	name, clearance string
-	rights          []string
-	approval, nda   bool
+	name, clearance, wide string
+	rights                []string
+	approval, nda         bool
 }
 
 type mUser struct {
-	name, role, clearance, org string
-	uid, until                 int
-	departed, signed           bool
-	ndaFrom, ndaUntil          int
+	name, role, clearance, org, dept string
+	uid, until                       int
+	departed, signed                 bool
+	ndaFrom, ndaUntil                int
 }
 
 type mGroup struct {
@@ -58,17 +67,19 @@ type mGrant struct {
 	until         int
 	purpose       string
 	ack, approval bool
+	wide          bool // by the role, no entry of the matter
 }
 
 type mFolder struct {
 	path, level string
 	only        []mRef
+	tags        []string
 }
 
 type mMatter struct {
-	id, client, tag, level, lead, status string
-	members                              []mGrant
-	folders                              []mFolder
+	id, client, tag, level, lead, status, dept string
+	members                                    []mGrant
+	folders                                    []mFolder
 }
 
 type mRef struct{ kind, name string }
@@ -118,7 +129,9 @@ func randomModel(r *rand.Rand) *mFirm {
 		{name: "junior", clearance: "mid", rights: []string{"read", "create", "delete"}},
 		{name: "agent", clearance: "few", rights: []string{"read"}, nda: true, approval: one(r, 3)},
 		{name: "blind", clearance: "top", rights: []string{"write"}},
+		{name: "chief", clearance: "top", rights: []string{"read", "write"}, wide: pick(r, "department", "firm")},
 	}
+	f.wide, f.tags = !one(r, 4), randomTags(r)
 	for i := range 7 {
 		f.users = append(f.users, randomUser(r, i))
 	}
@@ -137,10 +150,23 @@ func randomModel(r *rand.Rand) *mFirm {
 
 var all = []string{"read", "write", "create", "delete", "rename"}
 
+// randomTags gives rules to some of the tags that matters (t) and folders (s)
+// have.
+func randomTags(r *rand.Rand) (list []mTag) {
+	for _, name := range append(some(r, 2, "s0", "s1"), some(r, 4, "t0", "t1")...) {
+		t := mTag{name: name, level: pick(r, "", "", "low", "mid", "few", "top"), purpose: pick(r, "", "", "", "", "required", "session")}
+		t.named, t.nomap, t.denied = one(r, 2) && (name[0] == 's' || one(r, 4)), one(r, 2), some(r, 6, "lawyer", "clerk", "chief")
+		if t.level+t.purpose != "" || t.named || t.nomap || t.denied != nil {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
 // randomUser makes u0 a lawyer who leads, u6 a leaver who may have left a uid to
 // u5, and chance the others.
 func randomUser(r *rand.Rand, i int) mUser {
-	u := mUser{name: fmt.Sprintf("u%d", i), uid: 100 + i, role: pick(r, "lawyer", "lawyer", "clerk", "junior", "agent", "blind")}
+	u := mUser{name: fmt.Sprintf("u%d", i), uid: 100 + i, role: pick(r, "lawyer", "lawyer", "clerk", "junior", "agent", "blind", "chief", "chief", "chief"), dept: pick(r, "", "d0", "d0", "d0", "d1")}
 	switch i {
 	case 0:
 		u.role = "lawyer"
@@ -161,7 +187,7 @@ func randomUser(r *rand.Rand, i int) mUser {
 
 func randomMatter(r *rand.Rand, i int) mMatter {
 	m := mMatter{id: fmt.Sprintf("m%d", i), client: fmt.Sprintf("c%d", i%2), lead: pick(r, "u0", "u0", "u0", "u1"),
-		tag: fmt.Sprintf("t%d", i/2), level: pick(r, "low", "low", "low", "low", "mid", "mid", "few", "top"), status: pick(r, "active", "active", "active", "active", "closed", "sealed", "destroyed")}
+		dept: pick(r, "", "d0", "d0", "d0", "d1"), tag: fmt.Sprintf("t%d", i/2), level: pick(r, "low", "low", "low", "low", "mid", "mid", "few", "top"), status: pick(r, "active", "active", "active", "active", "closed", "sealed", "destroyed")}
 	waits, who := pick(r, "ack", "approval"), []string{"u1", "u2", "u3", "u4", "u5", "u6"}
 	if m.level == "low" || m.level == "mid" {
 		who = append(who, "g0", "g1", "g2")
@@ -190,6 +216,7 @@ func (m *mMatter) randomFolder(r *rand.Rand, path string) mFolder {
 	if m.level != "low" {
 		f.level = pick(r, "", "top")
 	}
+	f.tags = some(r, 3, "s0", "s1", "t0")
 	if f.level != "" && !one(r, 3) {
 		return f
 	}

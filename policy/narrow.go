@@ -65,6 +65,11 @@ func (o *order) firm() string {
 	if o.from.stale > 0 && (o.to.stale == 0 || o.to.stale > o.from.stale) {
 		return "limits.stale is longer"
 	}
+	for _, old := range o.from.tags {
+		if t := o.to.tagNamed(old.name); t == nil || !t.asksAll(old) {
+			return fmt.Sprintf("tag %q asks for less", old.name)
+		}
+	}
 	for duty, names := range o.to.duties {
 		for _, name := range names {
 			if !slices.Contains(o.from.duties[duty], name) {
@@ -78,11 +83,24 @@ func (o *order) firm() string {
 // asksAll tells whether a level asks for all that another does, but for denied
 // roles.
 func (l *Level) asksAll(old *Level) bool {
-	strict := map[string]int{"required": 1, "session": 2}
-	return strict[l.Purpose] >= strict[old.Purpose] &&
+	return purposes[l.Purpose] >= purposes[old.Purpose] &&
 		(old.TwoPerson == 0 || l.TwoPerson > 0 && l.TwoPerson <= old.TwoPerson) &&
 		(old.MaxReaders == 0 || l.MaxReaders > 0 && l.MaxReaders <= old.MaxReaders) &&
 		(l.NamedOnly || !old.NamedOnly) && (l.DenyMapping || !old.DenyMapping)
+}
+
+// asksAll tells whether a tag asks for all that it did, but for denied roles.
+func (t *tag) asksAll(old *tag) bool {
+	return purposes[t.purpose] >= purposes[old.purpose] && (t.named || !old.named) && (t.unmapped || !old.unmapped) &&
+		(old.level == nil || t.level != nil && t.level.Rank >= old.level.Rank)
+}
+
+func (p *Policy) tagNamed(name string) *tag {
+	i := slices.IndexFunc(p.tags, func(t *tag) bool { return t.name == name })
+	if i < 0 {
+		return nil
+	}
+	return p.tags[i]
 }
 
 // person compares a user of `to` with who they were.
@@ -108,6 +126,11 @@ func (o *order) person(u *user) string {
 	for i, l := range o.from.levels {
 		if i < len(o.to.levels) && l.deniedToRole[old.role] && !o.to.levels[i].deniedToRole[u.role] {
 			return fmt.Sprintf("user %q: level %q is no longer denied", u.Name, l.Name)
+		}
+	}
+	for _, t := range o.from.tags {
+		if now := o.to.tagNamed(t.name); t.denied[old.role] && (now == nil || !now.denied[u.role]) {
+			return fmt.Sprintf("user %q: tag %q is no longer denied", u.Name, t.name)
 		}
 	}
 	return ""
@@ -144,7 +167,7 @@ func (o *order) matter(m *matter) string {
 	case m.info.Folder != old.info.Folder:
 		return "has another folder"
 	}
-	for _, compare := range []func(m, old *matter) string{o.grants, o.unixGrants, o.walls, o.places} {
+	for _, compare := range []func(m, old *matter) string{o.grants, o.unixGrants, o.wide, o.walls, o.places} {
 		if more := compare(m, old); more != "" {
 			return more
 		}
@@ -182,9 +205,24 @@ func (o *order) unixGrants(m, old *matter) string {
 	return ""
 }
 
+// wide asks that whoever reads the matter by their role did so before, or more.
+func (o *order) wide(m, old *matter) string {
+	for _, u := range o.to.wide {
+		g := m.reach(u)
+		if g == nil || o.idle[u] {
+			continue
+		}
+		was := o.from.user[u.Name]
+		if was == nil || old.reach(was) == nil && !slices.ContainsFunc(old.grants[was.index], func(b grant) bool { return g.noWider(&b) }) {
+			return fmt.Sprintf("%q reads it by role %q (%s)", u.Name, u.role.name, g.pos)
+		}
+	}
+	return ""
+}
+
 // noWider tells whether a grant gives nothing that old does not give.
 func (g *grant) noWider(old *grant) bool {
-	named := old.group == nil || g.group != nil && (old.group.unix == "" || g.group.unix != "")
+	named := old.group == nil || g.wide != "" || g.group != nil && (old.group.unix == "" || g.group.unix != "")
 	return named && g.rights&^old.rights == 0 && noLater(g.until, old.until) &&
 		(g.ack || !old.ack) && (g.approval || !old.approval) && (g.purpose == "" || old.purpose != "")
 }
@@ -206,7 +244,7 @@ func (o *order) walls(m, old *matter) string {
 // lets tells whether somebody of those freed can gain by it in the matter.
 func (o *order) lets(m *matter, f *freed) bool {
 	return f.anyone || len(f.users) > 0 && len(m.unix) > 0 ||
-		slices.ContainsFunc(f.users, func(u *user) bool { return len(m.grants[u.index]) > 0 })
+		slices.ContainsFunc(f.users, func(u *user) bool { return len(m.grants[u.index]) > 0 || m.reach(u) != nil })
 }
 
 // freedBy is whom b does not stop and old did. Many matters share few sets, so
@@ -296,6 +334,11 @@ func (o *order) place(path string, m, old *matter) string {
 		return fmt.Sprintf("level of %q is lower", "/"+path)
 	case after.Rank > before.Rank && !o.rising(before.Rank, after.Rank):
 		return fmt.Sprintf("level %q of %q asks for less than %q", after.Name, "/"+path, before.Name)
+	}
+	for _, t := range old.ranksAt(path)[0].tagged.tags {
+		if !slices.ContainsFunc(m.ranksAt(path)[0].tagged.tags, func(n *tag) bool { return n.name == t.name }) {
+			return fmt.Sprintf("%q has no longer the tag %q", "/"+path, t.name)
+		}
 	}
 	for rank, level := range o.to.levels {
 		was := old.overfull(path, o.from.levels[rank])

@@ -24,6 +24,8 @@ type Policy struct {
 	matter   map[string]*matter
 	folder   map[string]*matter
 	duties   map[string][]string
+	tags     []*tag  // those with rules, by name
+	wide     []*user // who reach matters by their role, see reach
 	walls    []*wall
 	tests    []*test
 	warnings []*Error
@@ -40,21 +42,24 @@ type Level struct {
 	DenyMapping  bool          // reads into the page cache are refused
 	DeniedRoles  []string
 	deniedToRole map[*role]bool
+	top          bool
+	tagged       tagged
 	pos          pos
 }
 
 // User is one person as the policy knows them.
 type User struct {
-	Name      string // login name
-	UID       uint32
-	HasUID    bool
-	Role      string
-	Display   string // the person's name, Name when none is given
-	Org       string // of contractors
-	Status    string // active or departed
-	Clearance string // the highest level this person may open
-	Until     time.Time
-	Pos       string // file:line
+	Name       string // login name
+	UID        uint32
+	HasUID     bool
+	Role       string
+	Display    string // the person's name, Name when none is given
+	Org        string // of contractors
+	Department string // "" when none is given
+	Status     string // active or departed
+	Clearance  string // the highest level this person may open
+	Until      time.Time
+	Pos        string // file:line
 }
 
 // FolderRule raises the level of a folder or narrows who may open it.
@@ -62,6 +67,7 @@ type FolderRule struct {
 	Path  string // inside the matter, without slashes at the ends
 	Level string
 	Only  []string // "user:NAME" or "group:NAME"; empty: all members
+	Tags  []string // of the folder itself
 }
 
 // Matter is one case or engagement.
@@ -74,6 +80,7 @@ type Matter struct {
 	Status            string // active, closed, sealed or destroyed
 	Folders           []FolderRule
 	Tags              []string
+	Department        string // "" when none is given
 	Pos               string // file:line
 }
 
@@ -83,6 +90,7 @@ type role struct {
 	rights        Right
 	approval, nda bool
 	until         bool
+	wide          *grant // what the role reads without being a member; nil: nothing
 	pos           pos
 }
 
@@ -91,6 +99,7 @@ type user struct {
 	index     int32
 	role      *role
 	clearance *Level
+	wide      *grant // the role's, unless it is switched off or has no department
 	departed  bool
 	until     time.Time
 	nda       *nda

@@ -14,7 +14,7 @@ func TestAccessors(t *testing.T) {
 	want := Matter{
 		ID: "2026-0142", Client: "C0091", Title: "甲公司诉乙公司买卖合同纠纷", Folder: "2026-0142", Level: "机密", Lead: "zhang.wei",
 		LeadUID: 10021, Status: "active", Pos: "matters/2026-0142.yaml:1",
-		Folders: []FolderRule{{"鉴定", "绝密", nil}, {"证据/谈判", "机密", []string{"user:zhang.wei", "user:li.na"}}},
+		Folders: []FolderRule{{Path: "鉴定", Level: "绝密"}, {Path: "证据/谈判", Level: "机密", Only: []string{"user:zhang.wei", "user:li.na"}}},
 	}
 	if !ok || !reflect.DeepEqual(m, want) {
 		t.Errorf("got %+v", m)

@@ -16,15 +16,20 @@ type firm struct {
 	folders       map[string][]string
 	matters       []string
 	walls         []string
+	more          []string          // further keys of the firm
+	marks         map[string]string // further keys of a matter
 }
 
 const propertyFirm = `
-levels: { low: {}, mid: { purpose: required }, top: { deny_roles: [intern], named_only: true } }
+levels: { low: {}, mid: { purpose: required }, top: { purpose: required, deny_roles: [intern], named_only: true } }
 roles:
   lawyer: { clearance: top, rights: [read, write, create, delete, rename] }
   intern: { clearance: top, rights: [read, write] }
   clerk: { clearance: low, rights: [read, delete] }
   agent: { clearance: mid, rights: [read], approval: required }
+  chief: { clearance: mid, rights: [read, write], wide: firm }
+  head: { clearance: top, rights: [read], wide: department }
+departments: [a, b]
 `
 
 func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
@@ -34,25 +39,36 @@ func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 func randomFirm(r *rand.Rand) *firm {
 	f := &firm{members: map[string][]string{}, folders: map[string][]string{}, matters: []string{"m0", "m1", "m2"}}
 	for i := range 5 {
-		f.users = append(f.users, fmt.Sprintf("  u%d: { uid: %d, role: %s%s }", i, i+1,
-			pick(r, []string{"lawyer", "lawyer", "intern", "clerk", "agent"}), pick(r, []string{"", "", ", until: 2026-11-21", ", status: departed"})))
+		f.users = append(f.users, fmt.Sprintf("  u%d: { uid: %d, role: %s%s%s }", i, i+1,
+			pick(r, []string{"lawyer", "lawyer", "intern", "clerk", "agent", "chief", "head"}), pick(r, []string{"", ", department: a"}), pick(r, []string{"", "", ", until: 2026-11-21", ", status: departed"})))
 	}
 	f.users[0] = "  u0: { uid: 1, role: lawyer }" // leads
 	f.groups = []string{"  g0: { members: [u1, u2] }", "  g1: { unix: sys }"}
+	f.more, f.marks = randomMore(r), map[string]string{}
 	for _, m := range f.matters {
+		f.marks[m] = pick(r, []string{"", "", "tags: [t]", "tags: [t]\n    department: a", "department: a", "department: b"})
 		for who := range 7 {
 			if r.IntN(3) == 0 {
 				f.members[m] = append(f.members[m], f.member(r, who))
 			}
 		}
 		for i := range r.IntN(3) {
-			f.folders[m] = append(f.folders[m], fmt.Sprintf("{ path: d%d, level: %s }", i, pick(r, []string{"mid", "top"})))
+			f.folders[m] = append(f.folders[m], fmt.Sprintf("{ path: d%d, level: %s%s }", i, pick(r, []string{"mid", "top"}), pick(r, []string{"", "", ", tags: [s]"})))
 		}
 	}
 	for range r.IntN(3) {
 		f.walls = append(f.walls, f.wall(r))
 	}
 	return f
+}
+
+// randomMore switches wide roles on, and gives rules to tags.
+func randomMore(r *rand.Rand) []string {
+	return []string{
+		pick(r, []string{"", "wide_roles: allow"}),
+		"tags: { t: " + pick(r, []string{"{ mapping: deny }", "{ level: mid }", "{ deny_roles: [intern, clerk] }", "{ level: mid, purpose: session, named_only: false }"}) +
+			pick(r, []string{"", ", s: { named_only: true }", ", s: { purpose: session }", ", s: { deny_roles: [chief] }"}) + " }",
+	}
 }
 
 func (f *firm) member(r *rand.Rand, who int) string {
@@ -77,11 +93,11 @@ func (f *firm) files() map[string][]byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "matters:\n")
 	for _, m := range f.matters {
-		fmt.Fprintf(&b, "  - matter: %s\n    client: c\n    level: low\n    lead: u0\n    members: [%s]\n    folders: [%s]\n",
-			m, strings.Join(f.members[m], ", "), strings.Join(f.folders[m], ", "))
+		fmt.Fprintf(&b, "  - matter: %s\n    client: c\n    level: low\n    lead: u0\n    %s\n    members: [%s]\n    folders: [%s]\n",
+			m, f.marks[m], strings.Join(f.members[m], ", "), strings.Join(f.folders[m], ", "))
 	}
 	return map[string][]byte{
-		"firm.yaml": []byte(firmHead + propertyFirm + "users:\n" + strings.Join(f.users, "\n") + "\ngroups:\n" + strings.Join(f.groups, "\n") + "\n"),
+		"firm.yaml": []byte(firmHead + propertyFirm + strings.Join(f.more, "\n") + "\nusers:\n" + strings.Join(f.users, "\n") + "\ngroups:\n" + strings.Join(f.groups, "\n") + "\n"),
 		"m.yaml":    []byte(b.String()),
 		"w.yaml":    []byte("walls: [" + strings.Join(f.walls, ",\n  ") + "]\n"),
 	}
@@ -91,7 +107,7 @@ func (f *firm) parse(t *testing.T) *Policy {
 	t.Helper()
 	p, err := Parse(f.files())
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v\n%s", err, f.files())
 	}
 	return p
 }
@@ -179,7 +195,9 @@ func dropMember(r *rand.Rand) func(*firm) []string {
 func raiseFolder(r *rand.Rand) func(*firm) []string {
 	return func(f *firm) []string {
 		m := pick(r, f.matters)
-		f.folders[m] = append(slices.Clone(f.folders[m]), "{ path: a, level: top }")
+		if raised := "{ path: a, level: top }"; !slices.Contains(f.folders[m], raised) {
+			f.folders[m] = append(slices.Clone(f.folders[m]), raised)
+		}
 		return f.matters
 	}
 }

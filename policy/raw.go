@@ -11,13 +11,15 @@ import (
 type raw struct {
 	notes              *collector
 	version            int64
-	timezone           val
+	timezone, wide     val
 	asOf               when
 	stale              time.Duration
 	levels             []rawLevel
 	roles              []rawRole
 	users              []rawUser
 	groups             []rawGroup
+	departments        []val
+	tags               []rawTag
 	duties             []rawDuty
 	blocked            []rawBlock
 	matters            []rawMatter
@@ -36,17 +38,25 @@ type rawLevel struct {
 	namedOnly              bool
 }
 
+// rawTag is what the firm says of a tag: rules on top of those of the level.
+type rawTag struct {
+	name, level, purpose, mapping val
+	denyRoles                     []val
+	namedOnly                     bool
+}
+
 type rawRole struct {
-	name, clearance, approval, until, nda val
-	rights                                Right
+	name, clearance, approval, until, nda, wide val
+	rights                                      Right
 }
 
 type rawUser struct {
-	name, role, display, status, clearance, org val
-	uid                                         int64 // -1 when not given
-	uidAt                                       pos
-	since, until                                when
-	nda                                         rawNDA
+	name, role, display, status, clearance, org, department val
+
+	uid          int64 // -1 when not given
+	uidAt        pos
+	since, until when
+	nda          rawNDA
 }
 
 type rawNDA struct {
@@ -93,19 +103,22 @@ func hasKey(n *yaml.Node, key string) bool {
 
 func (r *raw) topLevel(s *source) fields {
 	return fields{
-		"version":  r.once(s, "version", func(n *yaml.Node) { r.versionAt = s.nodePos(n); s.count(&r.version, "version", 1, 1)(n) }),
-		"timezone": r.once(s, "timezone", s.into(&r.timezone, "timezone")),
-		"as_of":    r.once(s, "as_of", s.when(&r.asOf, "as_of")),
-		"levels":   r.once(s, "levels", func(n *yaml.Node) { s.pairs(n, "levels", r.level(s)) }),
-		"limits":   r.once(s, "limits", func(n *yaml.Node) { r.limits(s, n) }),
-		"roles":    func(n *yaml.Node) { s.pairs(n, "roles", r.role(s)) },
-		"users":    func(n *yaml.Node) { s.pairs(n, "users", r.user(s)) },
-		"groups":   func(n *yaml.Node) { s.pairs(n, "groups", r.group(s)) },
-		"duties":   func(n *yaml.Node) { s.pairs(n, "duties", r.duty(s)) },
-		"blocked":  func(n *yaml.Node) { s.list(n, "blocked", r.block(s)) },
-		"matters":  func(n *yaml.Node) { s.list(n, "matters", func(n *yaml.Node) { r.readMatter(s, n) }) },
-		"walls":    func(n *yaml.Node) { s.list(n, "walls", func(n *yaml.Node) { r.readWall(s, n) }) },
-		"tests":    func(n *yaml.Node) { s.list(n, "tests", func(n *yaml.Node) { r.readTest(s, n) }) },
+		"version":     r.once(s, "version", func(n *yaml.Node) { r.versionAt = s.nodePos(n); s.count(&r.version, "version", 1, 1)(n) }),
+		"timezone":    r.once(s, "timezone", s.into(&r.timezone, "timezone")),
+		"as_of":       r.once(s, "as_of", s.when(&r.asOf, "as_of")),
+		"levels":      r.once(s, "levels", func(n *yaml.Node) { s.pairs(n, "levels", r.level(s)) }),
+		"limits":      r.once(s, "limits", func(n *yaml.Node) { r.limits(s, n) }),
+		"wide_roles":  r.once(s, "wide_roles", s.word(&r.wide, "wide_roles", "allow", "deny")),
+		"departments": s.names(&r.departments, "department"),
+		"tags":        func(n *yaml.Node) { s.pairs(n, "tags", r.tag(s)) },
+		"roles":       func(n *yaml.Node) { s.pairs(n, "roles", r.role(s)) },
+		"users":       func(n *yaml.Node) { s.pairs(n, "users", r.user(s)) },
+		"groups":      func(n *yaml.Node) { s.pairs(n, "groups", r.group(s)) },
+		"duties":      func(n *yaml.Node) { s.pairs(n, "duties", r.duty(s)) },
+		"blocked":     func(n *yaml.Node) { s.list(n, "blocked", r.block(s)) },
+		"matters":     func(n *yaml.Node) { s.list(n, "matters", func(n *yaml.Node) { r.readMatter(s, n) }) },
+		"walls":       func(n *yaml.Node) { s.list(n, "walls", func(n *yaml.Node) { r.readWall(s, n) }) },
+		"tests":       func(n *yaml.Node) { s.list(n, "tests", func(n *yaml.Node) { r.readTest(s, n) }) },
 	}
 }
 
@@ -144,6 +157,26 @@ func (r *raw) level(s *source) func(val, *yaml.Node) {
 	}
 }
 
+func (r *raw) tag(s *source) func(val, *yaml.Node) {
+	return func(name val, n *yaml.Node) {
+		if !s.isName(name, "tag") {
+			return
+		}
+		t := rawTag{name: name}
+		s.fields(n, "tag", fields{
+			"level":      s.name(&t.level, "level"),
+			"purpose":    s.word(&t.purpose, "purpose", "required", "session"),
+			"deny_roles": s.names(&t.denyRoles, "role"),
+			"named_only": s.truth(&t.namedOnly, "named_only"),
+			"mapping":    s.word(&t.mapping, "mapping", "deny"),
+		})
+		if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
+			s.nodePos(n).errorf("give it a rule, or leave it out: tags without rules need no entry", "tag %q has no rule", name.s)
+		}
+		r.tags = append(r.tags, t)
+	}
+}
+
 func (r *raw) role(s *source) func(val, *yaml.Node) {
 	return func(name val, n *yaml.Node) {
 		if !s.isName(name, "role") {
@@ -156,6 +189,7 @@ func (r *raw) role(s *source) func(val, *yaml.Node) {
 			"approval":  s.word(&o.approval, "approval", "required"),
 			"until":     s.word(&o.until, "until of a role", "required"),
 			"nda":       s.word(&o.nda, "nda of a role", "required"),
+			"wide":      s.word(&o.wide, "wide", "department", "firm"),
 		}, "clearance", "rights")
 		r.roles = append(r.roles, o)
 	}
@@ -168,15 +202,16 @@ func (r *raw) user(s *source) func(val, *yaml.Node) {
 		}
 		u := rawUser{name: name, uid: -1}
 		s.fields(n, "user", fields{
-			"uid":       func(n *yaml.Node) { u.uidAt = s.nodePos(n); s.count(&u.uid, "uid", 0, 1<<32-2)(n) },
-			"role":      s.name(&u.role, "role"),
-			"name":      s.into(&u.display, "name"),
-			"status":    s.word(&u.status, "status of a user", "active", "departed"),
-			"since":     s.when(&u.since, "since"),
-			"until":     s.when(&u.until, "until"),
-			"clearance": s.name(&u.clearance, "clearance"),
-			"org":       s.into(&u.org, "org"),
-			"nda":       func(n *yaml.Node) { r.nda(s, n, &u.nda) },
+			"uid":        func(n *yaml.Node) { u.uidAt = s.nodePos(n); s.count(&u.uid, "uid", 0, 1<<32-2)(n) },
+			"role":       s.name(&u.role, "role"),
+			"name":       s.into(&u.display, "name"),
+			"status":     s.word(&u.status, "status of a user", "active", "departed"),
+			"since":      s.when(&u.since, "since"),
+			"until":      s.when(&u.until, "until"),
+			"clearance":  s.name(&u.clearance, "clearance"),
+			"org":        s.into(&u.org, "org"),
+			"department": s.name(&u.department, "department"),
+			"nda":        func(n *yaml.Node) { r.nda(s, n, &u.nda) },
 		}, "role")
 		r.users = append(r.users, u)
 	}

@@ -10,7 +10,7 @@ import (
 type rawMatter struct {
 	at                                             pos
 	id, client, title, folder, level, lead, status val
-	purpose                                        val
+	purpose, department                            val
 	members                                        []rawMember
 	folders                                        []rawFolder
 	tags                                           []val
@@ -27,6 +27,7 @@ type rawFolder struct {
 	at          pos
 	path, level val
 	only        []rawRef
+	tags        []val
 }
 
 // rawRef is one `kind: name` pair: user: li.na, client: C0091.
@@ -67,7 +68,8 @@ func (r *raw) readMatter(s *source, n *yaml.Node) {
 		"folders": func(n *yaml.Node) {
 			s.list(n, "folders", func(n *yaml.Node) { m.folders = append(m.folders, s.folder(n)) })
 		},
-		"tags": s.names(&m.tags, "tag"),
+		"tags":       s.names(&m.tags, "tag"),
+		"department": s.name(&m.department, "department"),
 	}, "matter", "client", "lead")
 	r.matters = append(r.matters, m)
 }
@@ -95,9 +97,10 @@ func (s *source) folder(n *yaml.Node) rawFolder {
 		"path":  s.into(&f.path, "path"),
 		"level": s.name(&f.level, "level"),
 		"only":  s.refs(&f.only, "only", "user", "group"),
+		"tags":  s.names(&f.tags, "tag"),
 	}, "path")
-	if n.Kind == yaml.MappingNode && !hasKey(n, "level") && !hasKey(n, "only") {
-		f.at.errorf("", "folder needs level or only")
+	if n.Kind == yaml.MappingNode && !hasKey(n, "level") && !hasKey(n, "only") && len(f.tags) == 0 {
+		f.at.errorf("", "folder needs level, only or tags")
 	}
 	return f
 }

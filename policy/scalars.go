@@ -15,11 +15,11 @@ import (
 // mistyped colon from punctuation. A test compares it with the readers.
 var vocabulary = [...]string{
 	"ack", "approval", "as", "as_of", "at", "auditor", "because", "between", "blocked", "can", "cannot",
-	"clearance", "client", "deny_roles", "duties", "folder", "folders", "from", "group", "groups", "id", "in",
+	"clearance", "client", "deny_roles", "department", "departments", "duties", "folder", "folders", "from", "group", "groups", "id", "in",
 	"lead", "level", "levels", "limits", "mapping", "matter", "matters", "max_readers", "members", "name",
 	"named_only", "nda", "on", "only", "org", "path", "purpose", "reason", "ref", "rights", "role", "roles",
 	"screen", "secadmin", "signed", "since", "stale", "status", "sysadmin", "tag", "tags", "tests", "timezone",
-	"title", "to", "ttl", "two_person", "uid", "unix", "until", "user", "users", "version", "walls",
+	"title", "to", "ttl", "two_person", "uid", "unix", "until", "user", "users", "version", "walls", "wide", "wide_roles",
 }
 
 // maxName is the longest id, name or path component in bytes: what a file

@@ -78,6 +78,9 @@ func (b *builder) testRule(rule val) {
 	for _, w := range b.p.walls {
 		known = append(known, w.rule)
 	}
+	for _, t := range b.p.tags {
+		known = append(known, t.rule)
+	}
 	for name := range b.p.groups {
 		known = append(known, "member.group:"+name)
 	}
