@@ -44,6 +44,8 @@ func TestBadImportsAreFound(t *testing.T) {
 		{"cmd/matterfs", "example.com/new/library", "a new dependency is a decision"},
 		{"cmd/matterfs", "github.com/spf13/cobra2", "a new dependency is a decision"},
 		{"internal/as", "matterfs/policy", "import none of them"},
+		{"internal/crashdisk", "matterfs/policy", "the interface of disks alone"},
+		{"crypto/store", "matterfs/internal/crashdisk", "knows keys by an interface"},
 		{"benchmarks/ref", "matterfs/fs", "shares no code"},
 		{"fs", "matterfs/lost", "lies in no room"},
 	} {
