@@ -26,7 +26,7 @@ type app struct {
 type flags struct {
 	config, data, keys, policy, log, state string
 	identity, passphraseFile               string
-	runDir                                 string
+	runDir, user                           string
 }
 
 func (a *app) globalFlags(f *pflag.FlagSet) {
@@ -40,6 +40,11 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.flags.passphraseFile, "passphrase-file", "", "`file` holding the passphrase that opens the keys")
 	f.StringVar(&a.flags.runDir, "run-dir", "", "`directory` of control sockets (default $MATTERFS_RUN_DIR or "+defaultRunDir+")")
 	f.BoolVar(&a.json, "json", false, "report as JSON on one line")
+}
+
+// userFlag is for the verbs that make or serve a store.
+func (a *app) userFlag(f *pflag.FlagSet) {
+	f.StringVar(&a.flags.user, "user", "", "`account` (or UID:GID) that the daemon runs as")
 }
 
 // say tells a person something on stderr, in their language.

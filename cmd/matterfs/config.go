@@ -22,6 +22,7 @@ type settings struct {
 	State          string `json:"state"`
 	Identity       string `json:"identity,omitempty"`
 	PassphraseFile string `json:"passphrase_file,omitempty"`
+	User           string `json:"user,omitempty"` // whom the daemon becomes; "": it stays root
 }
 
 // settings finds the store that a verb is to work on: dir, or the directory of
@@ -84,7 +85,7 @@ func (s *settings) load() error {
 		return usagef("%v", err)
 	}
 	for name, p := range fields {
-		if *p != before[name] && !filepath.IsAbs(*p) {
+		if *p != before[name] && !filepath.IsAbs(*p) && name != "user" {
 			*p = filepath.Join(s.Dir, *p)
 		}
 	}
@@ -95,13 +96,16 @@ func (s *settings) load() error {
 func (s *settings) fields() map[string]*string {
 	return map[string]*string{
 		"data": &s.Data, "keys": &s.Keys, "policy": &s.Policy, "log": &s.Log, "state": &s.State,
-		"identity": &s.Identity, "passphrase-file": &s.PassphraseFile,
+		"identity": &s.Identity, "passphrase-file": &s.PassphraseFile, "user": &s.User,
 	}
 }
 
 // override lets flags win. --identity and --passphrase-file are not taken over
 // here: unlock treats what was asked for differently from what is configured.
 func (a *app) override(s *settings) error {
+	if a.flags.user != "" {
+		s.User = a.flags.user
+	}
 	for _, f := range []struct {
 		flag string
 		to   *string

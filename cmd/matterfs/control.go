@@ -64,15 +64,13 @@ func (a *app) socketPath(storeID string) string {
 // listen opens the control socket. Everybody may connect; who is told and
 // allowed what is decided for each request by the peer's uid.
 func (d *daemon) listen(context.Context) error {
-	path := d.a.socketPath(d.storeID)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("control socket: %w", err)
+	var l *net.UnixListener
+	var err error
+	if d.prepared != nil {
+		l, err = d.prepared.listener()
+	} else {
+		l, err = openSocket(d.a.socketPath(d.storeID))
 	}
-	// The store's lock is held, so a socket that is there is a dead one's.
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("control socket: %w", err)
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
@@ -84,7 +82,26 @@ func (d *daemon) listen(context.Context) error {
 		d.answering.Lock()
 	})
 	go d.accept(l)
-	return os.Chmod(path, 0o666)
+	return nil
+}
+
+// openSocket is called with the store's lock held, so a socket that is there is
+// a dead daemon's.
+func openSocket(path string) (*net.UnixListener, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o666); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
 }
 
 func (d *daemon) accept(l *net.UnixListener) {

@@ -44,6 +44,9 @@ type daemon struct {
 	started time.Time
 	undo    []func()
 
+	prepared *prepared // by the root step; nil: this process is root and stays so
+	mounter  fs.Mounter
+
 	storeID string
 	keys    *keystore.Keystore
 	log     *audit.Log
@@ -135,6 +138,9 @@ func (d *daemon) warn(what string, err error) {
 }
 
 func (d *daemon) checkPlaces(context.Context) error {
+	if d.prepared != nil {
+		return nil // the root step did, and could see more
+	}
 	if err := d.s.checkDirs(); err != nil {
 		return err
 	}
@@ -142,6 +148,13 @@ func (d *daemon) checkPlaces(context.Context) error {
 }
 
 func (d *daemon) lock(context.Context) error {
+	if d.prepared != nil {
+		k := &keeperClient{socket: d.prepared.Keeper, device: d.prepared.Device}
+		d.mounter = k
+		d.onClose(k.close)
+		d.onClose(d.prepared.heldLock().release)
+		return nil
+	}
 	l, err := lockStore(d.s)
 	if err != nil {
 		return err
@@ -157,7 +170,7 @@ func (d *daemon) unlock(ctx context.Context) error {
 	if _, err := keystore.ReadStoreID(d.s.Keys); err != nil {
 		return keysError(d.s.Keys, err)
 	}
-	o, err := d.a.findOpener(ctx, d.s)
+	o, err := d.opener(ctx)
 	if err != nil {
 		return err
 	}
@@ -167,8 +180,17 @@ func (d *daemon) unlock(ctx context.Context) error {
 	}
 	d.onClose(d.keys.Lock)
 	d.storeID = d.keys.StoreID().String()
-	d.warn("publish the store id", d.s.publishID(d.storeID))
+	if d.prepared == nil {
+		d.warn("publish the store id", d.s.publishID(d.storeID))
+	}
 	return nil
+}
+
+func (d *daemon) opener(ctx context.Context) (*opener, error) {
+	if d.prepared != nil {
+		return d.prepared.opener()
+	}
+	return d.a.findOpener(ctx, d.s)
 }
 
 // keysError names the directory where the library names only the trouble.
@@ -177,14 +199,26 @@ func keysError(dir string, err error) error {
 }
 
 func (d *daemon) openLog(context.Context) error {
-	l, err := audit.Open(audit.Options{Dir: d.s.Log, StateDir: d.s.State, StoreID: d.storeID, Now: time.Now, Group: auditGID()})
+	group := d.auditGroup()
+	l, err := audit.Open(audit.Options{Dir: d.s.Log, StateDir: d.s.State, StoreID: d.storeID, Now: time.Now, Group: group})
 	if err != nil {
 		return &logError{err}
 	}
 	d.log = l
 	d.onClose(d.closeLog)
-	d.warn("give the log to its readers", ownLog(d.s.Log, auditGID()))
+	d.warn("give the log to its readers", ownLog(d.s.Log, group))
 	return nil
+}
+
+// auditGroup is the group that the log is given to, -1 for none.
+func (d *daemon) auditGroup() int {
+	if d.prepared == nil {
+		return auditGID()
+	}
+	if g := d.prepared.Who.Groups; len(g) > 0 {
+		return int(g[0])
+	}
+	return -1
 }
 
 // closeLog is the end of the records. Those who see to it that all is recorded
@@ -279,7 +313,7 @@ func (d *daemon) currentPolicy() *policy.Policy {
 func (d *daemon) mount(context.Context) error {
 	srv, err := fs.Mount(fs.Options{
 		Mountpoint: d.mnt, FSName: sourceName(d.storeID), Store: d.store, Policy: d.policy,
-		Env: d.env, Audit: d.log, Logger: d.logger, Now: time.Now,
+		Env: d.env, Audit: d.log, Logger: d.logger, Now: time.Now, Mounter: d.mounter,
 	})
 	if err != nil {
 		return &fuseError{err}

@@ -44,8 +44,8 @@ type firm struct {
 	flags         []string // added to mount
 }
 
-// newFirm makes a store that is not mounted yet.
-func newFirm(t testing.TB) *firm {
+// newFirm makes a store that is not mounted yet; flags are init's.
+func newFirm(t testing.TB, flags ...string) *firm {
 	t.Helper()
 	dir := as.Dir(t)
 	f := &firm{t: t, mnt: filepath.Join(dir, "mnt"), run: filepath.Join(dir, "run"), tmp: filepath.Join(dir, "tmp")}
@@ -54,7 +54,7 @@ func newFirm(t testing.TB) *firm {
 			t.Fatal(err)
 		}
 	}
-	f.must("init", filepath.Join(dir, "firm"))
+	f.must(append([]string{"init", filepath.Join(dir, "firm")}, flags...)...)
 	s, err := (&app{}).settings(filepath.Join(dir, "firm"))
 	if err != nil {
 		t.Fatal(err)

@@ -43,6 +43,9 @@ type exitRow struct {
 var exitTable = []exitRow{
 	{isErr(errInterrupted), exitInterrupted, noMsg},
 	{isErr(context.Canceled), exitInterrupted, noMsg},
+	{isErr(errNoAnswer), exitNo, hintNoAnswer},
+	{isErr(errKeeperGone), exitNo, hintKeeper},
+	{asErr[*ownerError], exitNotPermitted, hintOwner},
 	{asErr[*usageError], exitUsage, hintUsage},
 	{asErr[*existsError], exitUsage, hintExists},
 	{asErr[*keystore.ExistsError], exitUsage, hintExists},

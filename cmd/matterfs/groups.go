@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"os/user"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -16,6 +18,9 @@ const (
 	// access away rather than keeping it (DESIGN 3.2): nothing is known then,
 	// grants by group end and walls against groups stand for everybody.
 	groupsMaxAge = 60 * time.Second
+	// groupsFlush is how long an old answer counts after a newer one was asked
+	// for: at SIGHUP, a reload and user disable.
+	groupsFlush = groupsStart
 )
 
 // groups answers who is in which unix group from a snapshot that a goroutine
@@ -28,7 +33,13 @@ type groups struct {
 	gid      func(group string) (string, error)  // the id of a group
 	changed  func()                              // called when an answer may differ from before; decisions are cached
 	kick     chan struct{}
+	started  time.Time
 	expiry   *time.Timer // calls changed when no new snapshot came in time
+
+	// flush guards flushed and the timer: a deadline and its timer are set together.
+	flush   sync.Mutex
+	flushed time.Time    // when a newer answer was last asked for
+	owed    atomic.Int64 // when the old answer ends to count for want of it, Unix nanoseconds; 0: nothing is owed
 }
 
 // groupSnapshot is immutable once published.
@@ -40,7 +51,7 @@ type groupSnapshot struct {
 type membership struct{ group, user string }
 
 func newGroups(whom func() (users, groups []string), changed func()) *groups {
-	g := &groups{whom: whom, gids: lookupGIDs, gid: lookupGID, changed: changed, kick: make(chan struct{}, 1)}
+	g := &groups{whom: whom, gids: lookupGIDs, gid: lookupGID, changed: changed, kick: make(chan struct{}, 1), started: time.Now()}
 	g.expiry = time.AfterFunc(groupsMaxAge, changed)
 	g.expiry.Stop()
 	return g
@@ -49,15 +60,39 @@ func newGroups(whom func() (users, groups []string), changed func()) *groups {
 // member is policy.Env.Groups. It allocates nothing.
 func (g *groups) member(group, user string) (member, known bool) {
 	s := g.snapshot.Load()
-	if !s.fresh() {
+	if !g.fresh(s) {
 		return false, false
 	}
 	member, known = s.member[membership{group, user}]
 	return member, known
 }
 
-func (s *groupSnapshot) fresh() bool {
-	return s != nil && time.Since(s.at) < groupsMaxAge
+func (g *groups) fresh(s *groupSnapshot) bool {
+	return s != nil && time.Now().Before(g.until(s))
+}
+
+// until is when an answer ends to count.
+func (g *groups) until(s *groupSnapshot) time.Time {
+	end := s.at.Add(groupsMaxAge)
+	if owed := g.owed.Load(); owed != 0 && time.Unix(0, owed).Before(end) {
+		end = time.Unix(0, owed)
+	}
+	return end
+}
+
+// silent is for how long the system has owed an answer that somebody waits for;
+// 0 while the last one counts.
+func (g *groups) silent() time.Duration {
+	s := g.snapshot.Load()
+	_, names := g.whom()
+	if g.fresh(s) || len(names) == 0 {
+		return 0
+	}
+	since := g.started
+	if s != nil {
+		since = s.at
+	}
+	return max(time.Second, time.Since(since).Truncate(time.Second))
 }
 
 // run keeps the snapshot fresh until ctx ends.
@@ -78,8 +113,14 @@ func (g *groups) run(ctx context.Context) {
 	}
 }
 
-// soon asks for a new snapshot without waiting for it.
+// soon asks for a new snapshot without waiting for it. The old one counts for a
+// moment more only: who asks has a reason to believe that something changed.
 func (g *groups) soon() {
+	g.flush.Lock()
+	g.flushed = time.Now()
+	g.owed.CompareAndSwap(0, g.flushed.Add(groupsFlush).UnixNano()) // the first who asked waits no longer for a second
+	g.arm()
+	g.flush.Unlock()
 	select {
 	case g.kick <- struct{}{}:
 	default: // one is due already
@@ -91,9 +132,23 @@ func (g *groups) soon() {
 func (g *groups) refresh() (differs bool) {
 	s := &groupSnapshot{at: time.Now()}
 	s.member = g.ask(g.whom())
-	old := g.snapshot.Swap(s)
-	g.expiry.Reset(groupsMaxAge - time.Since(s.at))
-	return !old.fresh() || !maps.Equal(old.member, s.member)
+	old := g.snapshot.Load()
+	wasFresh := g.fresh(old)
+	g.flush.Lock()
+	g.snapshot.Store(s)
+	if !s.at.Before(g.flushed) {
+		g.owed.Store(0)
+	}
+	g.arm()
+	g.flush.Unlock()
+	return !wasFresh || !maps.Equal(old.member, s.member)
+}
+
+// arm sets the timer to the end of the answer in force. flush is held.
+func (g *groups) arm() {
+	if s := g.snapshot.Load(); s != nil {
+		g.expiry.Reset(time.Until(g.until(s)) + time.Millisecond)
+	}
 }
 
 // ask finds out what is known. The system answers for a user without those
@@ -130,6 +185,31 @@ func (g *groups) resolve(names []string) map[string]string {
 		}
 	}
 	return ids
+}
+
+// errNoAnswer: the directory of users and groups takes longer than anybody
+// should wait.
+var errNoAnswer = errors.New("the system does not answer questions about users and groups")
+
+// answered asks the system something, and waits for the answer as long as a
+// mount does. A question without an answer goes on alone.
+func answered[T any](ask func() (T, error)) (T, error) {
+	type answer struct {
+		is  T
+		err error
+	}
+	c := make(chan answer, 1)
+	go func() {
+		is, err := ask()
+		c <- answer{is, err}
+	}()
+	select {
+	case a := <-c:
+		return a.is, a.err
+	case <-time.After(groupsStart):
+		var none T
+		return none, errNoAnswer
+	}
 }
 
 // lookupGIDs asks the system for the groups of a login name.

@@ -33,7 +33,8 @@ func newInit(a *app) *cobra.Command {
 		Short: "make a store",
 		Long: "init makes DIR with matterfs.yaml, data, keys, policy, log and state.\n" +
 			"Without --recipient it writes a new age identity to DIR.identity (or to --identity FILE);\n" +
-			"--recovery and --passphrase-file add further ways to open the keys.",
+			"--recovery and --passphrase-file add further ways to open the keys. With --user the store is for a daemon\n" +
+			"that gives up root: data, keys, log and state are that user's, the policy is read by its group.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.dir = args[0]
@@ -42,6 +43,7 @@ func newInit(a *app) *cobra.Command {
 	}
 	c.Flags().StringArrayVar(&o.recipients, "recipient", nil, "age `recipient` of an administrator; may be repeated")
 	c.Flags().StringArrayVar(&o.recovery, "recovery", nil, "age `recipient` of an offline recovery identity; may be repeated")
+	a.userFlag(c.Flags())
 	return c
 }
 
@@ -79,6 +81,7 @@ type maker struct {
 	newKey []byte // identity file to write, nil when the recipients were given
 	store  string
 	made   []string
+	who    *serviceUser // whom the daemon is to become; nil: root
 }
 
 // planInit looks at everything that can be wrong before anything is written.
@@ -90,6 +93,13 @@ func planInit(a *app, o initOptions) (*maker, error) {
 	m := &maker{s: s, keys: keystore.InitOptions{Recipients: o.recipients, Recovery: o.recovery}}
 	if m.keys.Passphrase, err = a.initPassphrase(); err != nil {
 		return nil, err
+	}
+	if s.User != "" {
+		who, err := findServiceUser(s.User)
+		if err != nil {
+			return nil, err
+		}
+		m.who = &who
 	}
 	if err := m.refuseExisting(); err != nil {
 		return nil, err
@@ -191,6 +201,11 @@ func (m *maker) make() error {
 	}
 	if err := m.write(m.s.storeIDFile(), []byte(m.store+"\n"), 0o644); err != nil {
 		return err
+	}
+	if m.who != nil {
+		if err := m.giveTo(*m.who); err != nil {
+			return err
+		}
 	}
 	// The configuration is last: it is what makes the directory a store.
 	return m.write(m.s.Config, configText(m.s), 0o644)
@@ -307,7 +322,7 @@ func removeContents(dir string) {
 
 // auditGID is the group that may read the log, or -1.
 func auditGID() int {
-	g, err := user.LookupGroup(auditGroup)
+	g, err := answered(func() (*user.Group, error) { return user.LookupGroup(auditGroup) })
 	if err != nil {
 		return -1
 	}

@@ -28,7 +28,14 @@ func configText(s settings) []byte {
 	} else {
 		b.WriteString("# identity: /media/key/admin.identity\n")
 	}
-	b.WriteString("# passphrase-file: /root/matterfs.passphrase\n")
+	b.WriteString("# passphrase-file: /root/matterfs.passphrase\n" +
+		"\n# Whom the daemon becomes after its root step; it then owns data, keys, log and state.\n" +
+		"# 守护进程以 root 完成准备后所用的账户;data、keys、log、state 归其所有。\n")
+	if s.User != "" {
+		b.WriteString("user: " + quoteYAML(s.User) + "\n")
+	} else {
+		b.WriteString("# user: matterfs\n")
+	}
 	return []byte(b.String())
 }
 

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) {
 	as.Main()
-	testscript.Main(m, map[string]func(){"matterfs": main})
+	testscript.Main(m, map[string]func(){"matterfs": main, captured: capturedMain})
 }
 
 // TestScripts runs the golden scripts: the command as people type it. They

@@ -33,6 +33,7 @@ const (
 	msgBackground
 	msgStaleMount
 	msgLazyUnmount
+	msgBusyBy
 	msgStillOpen
 	msgOldKernel
 	msgNewMatter
@@ -48,6 +49,8 @@ const (
 	msgBadMatter
 	msgSameDevice
 	msgSwap
+	msgAsRoot
+	msgGroupsSilent
 	msgLogDown
 	msgIdentityInside
 	msgIdentityLoose
@@ -110,6 +113,9 @@ const (
 	hintNotEmpty
 	hintMountpoint
 	hintNotOurMount
+	hintOwner
+	hintKeeper
+	hintNoAnswer
 	hintFull
 	hintFuse
 )
@@ -123,6 +129,7 @@ var messages = map[msg][2]string{
 	msgBackground:       {"serving in the background, pid %d, diagnostics in %s", "已在后台运行,进程号 %d,诊断信息在 %s"},
 	msgStaleMount:       {"%s held a dead mount; cleared it", "%s 上有失效的挂载,已清除"},
 	msgLazyUnmount:      {"%s is in use by other programs; detached it lazily, open files end when they are closed", "%s 正被其他程序使用,已延迟卸载;打开的文件关闭后即结束"},
+	msgBusyBy:           {"in use by %s", "使用者:%s"},
 	msgStillOpen:        {"files on %s are still open; ending anyway, unsaved work in them is lost", "%s 上仍有打开的文件,仍将退出;其中未保存的内容会丢失"},
 	msgOldKernel:        {"kernel %s is older than 6.6: shared writable mappings (sqlite WAL, some editors) will not work on this drive", "内核 %s 早于 6.6:共享可写映射(sqlite WAL、部分编辑器)在此盘上不可用"},
 	msgNewMatter:        {"matter %s: made its key and folder", "案件 %s:已建立密钥和文件夹"},
@@ -138,6 +145,8 @@ var messages = map[msg][2]string{
 	msgBadMatter:        {"matter %s cannot be served: %v", "案件 %s 无法提供:%v"},
 	msgSameDevice:       {"keys and data are on one file system: a snapshot of it defeats destruction by key", "密钥与数据在同一文件系统上:对它做快照会使销毁密钥失去作用"},
 	msgSwap:             {"the keys could not be locked in memory (RLIMIT_MEMLOCK): they may reach the swap", "密钥未能锁定在内存中(RLIMIT_MEMLOCK):可能被换出到磁盘"},
+	msgAsRoot:           {"the daemon runs as root; give it an account of its own: mount --user NAME, or user: in matterfs.yaml (see the README)", "守护进程以 root 运行;请为其指定专用账户:mount --user NAME,或在 matterfs.yaml 中写 user:(见 README)"},
+	msgGroupsSilent:     {"the system gave no answer about unix groups for %s: nobody is a member by group, and walls against groups stand for everybody", "系统已有 %s 未答复 unix 组的查询:按组授予的权限一律失效,针对组的隔离墙对所有人生效"},
 	msgLogDown:          {"nothing can be recorded, so nothing is served: %v", "无法写入日志,因此不提供任何文件:%v"},
 	msgIdentityInside:   {"the identity %s lies inside the store: whoever copies the store has its key; keep it elsewhere", "身份文件 %s 位于库内:复制库的人同时得到密钥;请另行存放"},
 	msgIdentityLoose:    {"the identity %s can be read by others than its owner", "身份文件 %s 可被其所有者以外的人读取"},
@@ -201,6 +210,9 @@ var messages = map[msg][2]string{
 	hintNotEmpty:        {"mount on an empty directory; what lies in this one would be hidden", "请挂载到空目录;此目录中的内容会被遮住"},
 	hintMountpoint:      {"make it with mkdir first", "请先用 mkdir 建立"},
 	hintNotOurMount:     {"mount lists what is mounted where", "用 mount 命令查看挂载情况"},
+	hintOwner:           {"run: chown -R USER: DATA KEYS LOG STATE && chgrp -R GROUP DIR POLICY && chmod -R g+rX,o-rwx POLICY && chmod g+rx DIR; the directories above must let the user pass (matterfs init --user makes a new store so)", "请运行:chown -R USER: DATA KEYS LOG STATE && chgrp -R GROUP DIR POLICY && chmod -R g+rX,o-rwx POLICY && chmod g+rx DIR;其上各级目录须允许该账户通过(新建库可用 matterfs init --user)"},
+	hintKeeper:          {"run as root: umount MOUNTPOINT (with -l when it is in use), then mount anew", "请以 root 运行:umount 挂载点(使用中则加 -l),然后重新挂载"},
+	hintNoAnswer:        {"does the directory service (LDAP, sssd) answer? try: getent passwd root; getent group root", "目录服务(LDAP、sssd)是否正常?请试:getent passwd root; getent group root"},
 	hintFull:            {"free some space and try again", "请释放空间后重试"},
 	hintFuse:            {"run it as root, with the fuse module loaded (modprobe fuse)", "请以 root 运行,并加载 fuse 模块(modprobe fuse)"},
 }

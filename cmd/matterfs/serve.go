@@ -80,7 +80,7 @@ func (d *daemon) hangup() {
 func (d *daemon) unmount() (lazy bool, err error) {
 	err = d.srv.Unmount(false)
 	if errors.Is(err, unix.EBUSY) {
-		d.a.say(msgLazyUnmount, d.mnt)
+		d.a.sayLazy(d.mnt, holders(d.mnt))
 		lazy, err = true, d.srv.Unmount(true)
 	}
 	if err == nil {

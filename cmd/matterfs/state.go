@@ -27,6 +27,7 @@ type status struct {
 	Warnings []warning `json:"warnings,omitempty"`
 
 	Paths   *settings      `json:"paths,omitempty"`
+	UID     *int           `json:"uid,omitempty"` // of the daemon
 	Policy  *policyStatus  `json:"policy,omitempty"`
 	Matters []matterStatus `json:"matters,omitempty"`
 	Audit   *auditStatus   `json:"audit,omitempty"`
@@ -86,7 +87,8 @@ func (d *daemon) status(full bool) *status {
 		return st
 	}
 	stats := d.srv.Stats()
-	st.Warnings, st.Paths, st.Drive = warnings, &d.s, &stats
+	uid := os.Geteuid()
+	st.Warnings, st.Paths, st.UID, st.Drive = warnings, &d.s, &uid, &stats
 	p, reloadErr := d.policyState()
 	st.Policy = &policyStatus{p.Hash(), len(p.Users()), len(p.Matters()), errorText(reloadErr)}
 	st.Matters = d.matterStates(p)
@@ -147,6 +149,7 @@ func errorText(err error) string {
 var warningTexts = map[string]msg{
 	"keys.samedevice": msgSameDevice, "keys.swap": msgSwap,
 	"identity.inside": msgIdentityInside, "identity.loose": msgIdentityLoose,
+	"daemon.root": msgAsRoot, "groups.silent": msgGroupsSilent,
 	"kernel.old": msgOldKernel, "policy.reload": msgReloadFailed,
 	"policy.tests": msgTestsWarned, "policy.watch": msgWatchFailed,
 	"log.unavailable": msgLogDown, "data.foreign": msgForeign, "data.matter": msgBadMatter,
@@ -196,6 +199,12 @@ func (d *daemon) warnings() []warning {
 	}
 	if !d.keys.Locked() {
 		list = append(list, warn(false, "keys.swap"))
+	}
+	if os.Geteuid() == 0 {
+		list = append(list, warn(false, "daemon.root"))
+	}
+	if since := d.groups.silent(); since > 0 {
+		list = append(list, warn(true, "groups.silent", since.String()))
 	}
 	if release, old := oldKernel(); old {
 		list = append(list, warn(false, "kernel.old", release))

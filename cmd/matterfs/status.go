@@ -112,6 +112,9 @@ func (a *app) statusText(st *status) string {
 	line("mount", "%s", st.Mount)
 	line("health", "%s", st.Health)
 	line("daemon", "pid %d, version %s, up %s", st.PID, st.Version, time.Duration(st.UptimeS)*time.Second)
+	if st.UID != nil {
+		line("user", "uid %d", *st.UID)
+	}
 	if p := st.Policy; p != nil {
 		line("policy", "%s, %d users, %d matters", short(p.Hash), p.Users, p.Matters)
 	}

@@ -30,14 +30,22 @@ func runUmount(a *app, path string) error {
 	if err != nil {
 		return err
 	}
-	err = a.askUmount(m)
-	if gone := (*noDaemonError)(nil); errors.As(err, &gone) {
-		err = a.forceUmount(m.target)
+	by := holders(m.target) // before it is detached: then nothing shows any more
+	err = a.askUmount(m, by)
+	if gone := (*noDaemonError)(nil); errors.As(err, &gone) || cannotUnmount(err) {
+		err = a.forceUmount(m.target, by)
 	}
 	if err == nil {
 		a.say(msgUnmounted, m.target)
 	}
 	return err
+}
+
+// cannotUnmount: the daemon would, but the process that could do it for it is
+// gone. Root, who may have asked, can.
+func cannotUnmount(err error) bool {
+	var r *remoteError
+	return errors.As(err, &r) && r.hint == hintKeeper
 }
 
 // findMount refuses what is not ours: umount as root must not take /home away.
@@ -50,7 +58,7 @@ func findMount(path string) (mountEntry, error) {
 }
 
 // askUmount lets the daemon do it, which also says who asked in the log.
-func (a *app) askUmount(m mountEntry) error {
+func (a *app) askUmount(m mountEntry, by []string) error {
 	id, ok := strings.CutPrefix(m.source, sourceName(""))
 	if !ok {
 		return &noDaemonError{m.target}
@@ -65,7 +73,7 @@ func (a *app) askUmount(m mountEntry) error {
 		return err
 	}
 	if r.Lazy {
-		a.say(msgLazyUnmount, m.target)
+		a.sayLazy(m.target, by)
 	}
 	err = c.awaitEnd()
 	if last := (*remoteError)(nil); errors.As(err, &last) {
@@ -75,10 +83,10 @@ func (a *app) askUmount(m mountEntry) error {
 }
 
 // forceUmount is for a mount that no daemon answers for.
-func (a *app) forceUmount(target string) error {
+func (a *app) forceUmount(target string, by []string) error {
 	err := fs.Unmount(target, false)
 	if errors.Is(err, unix.EBUSY) {
-		a.say(msgLazyUnmount, target)
+		a.sayLazy(target, by)
 		err = fs.Unmount(target, true)
 	}
 	return err

@@ -36,6 +36,9 @@ func TestExitTable(t *testing.T) {
 		{&mountpointError{}, exitUsage, hintMountpoint},
 		{&mountpointError{notEmpty: true}, exitUsage, hintNotEmpty},
 		{&notMountError{"x"}, exitUsage, hintNotOurMount},
+		{&ownerError{"x", "y"}, exitNotPermitted, hintOwner},
+		{errKeeperGone, exitNo, hintKeeper},
+		{errNoAnswer, exitNo, hintNoAnswer},
 		{&keystore.RecipientError{}, exitUsage, hintRecipient},
 		{&policyError{&policy.Errors{}}, exitPolicy, hintPolicy},
 		{&policyError{&policy.OwnershipError{}}, exitPolicy, hintPolicyOwner},
@@ -424,7 +427,7 @@ func TestNothingOpens(t *testing.T) {
 
 func TestStatusKeysAreStable(t *testing.T) {
 	got := jsonNames(reflect.TypeFor[status]())
-	want := "store mount pid version started uptime_s health warnings paths policy matters audit envelopes drive"
+	want := "store mount pid version started uptime_s health warnings paths uid policy matters audit envelopes drive"
 	if strings.Join(got, " ") != want {
 		t.Errorf("keys %q, want %s", got, want)
 	}
