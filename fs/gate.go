@@ -104,19 +104,23 @@ func (s *state) decide(uid uint32, op policy.Op, t target, at time.Time) policy.
 // allow decides and records a refusal. An operation that changes something also needs a
 // log that can be written: what could not be recorded is not done.
 func (r *request) allow(op policy.Op, t target) syscall.Errno {
-	r.op, r.on = op, t
-	r.dec = r.decide(op, t)
-	for !r.current() { // decided under a policy that has just ended
-		r.st = r.fs.state.Load()
-		r.dec = r.decide(op, t)
-	}
-	if !r.dec.Allow {
+	if r.weigh(op, t); !r.dec.Allow {
 		return r.denied()
 	}
 	if op.Modifies() && r.fs.opts.Audit.Healthy() != nil {
 		return syscall.EIO
 	}
 	return 0
+}
+
+// weigh decides under the policy that runs.
+func (r *request) weigh(op policy.Op, t target) {
+	r.op, r.on = op, t
+	r.dec = r.decide(op, t)
+	for !r.current() { // decided under a policy that has just ended
+		r.st = r.fs.state.Load()
+		r.dec = r.decide(op, t)
+	}
 }
 
 // allowNode is allow for the node of the request itself.

@@ -86,7 +86,7 @@ func (s *Server) invalidate(ids []uint64) {
 // voidNames voids every cached name: with one message where the kernel knows it, else name
 // by name. The latter may not be done inside a handler.
 func (s *Server) voidNames() {
-	if !s.withoutEpoch && s.kernel.incEpoch() == nil {
+	if s.voidByEpoch() {
 		return
 	}
 	for _, n := range s.fs.nodes.snapshot() {
@@ -100,10 +100,19 @@ func (s *Server) voidNames() {
 	}
 }
 
+// voidByEpoch voids all names with one message, and reports whether the kernel knows it.
+func (s *Server) voidByEpoch() bool {
+	if s.withoutEpoch || s.kernel.incEpoch() != nil {
+		return false
+	}
+	s.fs.misses.voided()
+	return true
+}
+
 // voidInHandler is voidNames for a handler: before its answer leaves with epochs, as soon
 // as can be without.
 func (s *Server) voidInHandler() {
-	if !s.withoutEpoch && s.kernel.incEpoch() == nil {
+	if s.voidByEpoch() {
 		return
 	}
 	go s.voidNames()

@@ -169,7 +169,7 @@ func (r *request) createExisting(name string, want opening, out *fuse.CreateOut)
 	if err != nil {
 		return fuse.Status(r.done(err))
 	}
-	if s := r.found(o, &out.EntryOut); s != fuse.OK {
+	if s := r.found(name, o, &out.EntryOut); s != fuse.OK {
 		return s
 	}
 	n := r.fs.nodes.get(out.NodeId)

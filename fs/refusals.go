@@ -1,6 +1,8 @@
 package fs
 
 import (
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +29,17 @@ type repeats struct {
 	last  *audit.Record
 	count int
 	ends  time.Time
+
+	matters []string // that there are among the names guessed, each once
+}
+
+// maxGuessed is how many matters the record of guesses names.
+const maxGuessed = 32
+
+func (e *repeats) guessed(matter string) {
+	if matter != "" && len(e.matters) < maxGuessed && !slices.Contains(e.matters, matter) {
+		e.matters = append(e.matters, matter)
+	}
 }
 
 func newRefusals() *refusals { return &refusals{open: map[refusal]*repeats{}} }
@@ -34,6 +47,11 @@ func newRefusals() *refusals { return &refusals{open: map[refusal]*repeats{}} }
 // note records one refusal. The error is the log's.
 func (s *refusals) note(log *audit.Log, rec *audit.Record) error {
 	key := refusal{rec.UID, rec.Ev, rec.Rule, rec.Matter, rec.Path}
+	guess := ""
+	if rec.Rule == ruleGuess {
+		key.matter, key.path = "", "" // one record for all names: nobody fills the log with guesses
+		guess, rec.Matter, rec.Client, rec.Level = rec.Matter, "", "", ""
+	}
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,6 +59,7 @@ func (s *refusals) note(log *audit.Log, rec *audit.Record) error {
 		if now.Before(e.ends) {
 			e.count++
 			e.last = rec
+			e.guessed(guess)
 			return nil
 		}
 		if err := e.write(log); err != nil {
@@ -50,7 +69,9 @@ func (s *refusals) note(log *audit.Log, rec *audit.Record) error {
 	if _, err := log.Append(rec); err != nil {
 		return err
 	}
-	s.open[key] = &repeats{ends: now.Add(repeatWindow)}
+	e := &repeats{ends: now.Add(repeatWindow)}
+	e.guessed(guess)
+	s.open[key] = e
 	return nil
 }
 
@@ -76,9 +97,12 @@ func (e *repeats) write(log *audit.Log) error {
 		return nil
 	}
 	e.last.Count = e.count
+	if e.matters != nil {
+		e.last.Note = "matters among the names: " + strings.Join(e.matters, ", ")
+	}
 	if _, err := log.Append(e.last); err != nil {
 		return err
 	}
-	e.count = 0
+	e.count, e.matters = 0, nil
 	return nil
 }

@@ -46,6 +46,8 @@ type fileSystem struct {
 	procs    *procCache
 	refusals *refusals
 	dropper  *dropper
+	misses   *misses
+	mender   *mender
 	damaged  atomic.Uint64 // answers of EIO because of damage on the backing disk
 
 	off switches // set by tests only
@@ -81,7 +83,9 @@ func newFileSystem(o Options) *fileSystem {
 	f := &fileSystem{
 		opts: o, log: o.Logger, now: o.Now, started: o.Now().Truncate(time.Second), daemonUID: uint32(os.Geteuid()),
 		nodes: newNodeTable(), handles: newHandleTable(), procs: newProcCache(), refusals: newRefusals(), dropper: newDropper(),
+		misses: newMisses(),
 	}
+	f.mender = newMender(f)
 	f.state.Store(&state{policy: o.Policy, env: o.Env, gen: 1})
 	f.loadRoots()
 	return f
@@ -147,6 +151,7 @@ func (f *fileSystem) panicked(v any) fuse.Status {
 // background starts the goroutine that ends windows of refusals and notices when someone's
 // access to an open file runs out.
 func (s *Server) background() {
+	s.fs.mender.start()
 	s.work.Go(func() {
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
@@ -193,12 +198,14 @@ func (s *Server) end() {
 	close(s.stop)
 	s.work.Wait()
 	s.fs.dropper.stop()
+	s.fs.mender.stop()
 	s.kernel.close()
 }
 
 // Unmount asks the kernel to take the drive away; Serve returns when it has. Without lazy it
 // fails with EBUSY while files are open.
 func (s *Server) Unmount(lazy bool) error {
+	defer s.fs.mender.pause()()
 	return s.fs.opts.Mounter.Unmount(s.fs.opts.Mountpoint, lazy)
 }
 

@@ -19,6 +19,7 @@ const (
 	checkDirect                       // no read is answered from the page cache
 	checkBoundary                     // names that differ by caller are looked up on each walk
 	checkExport                       // no file handles: they would be opened without a walk
+	checkMisses                       // refused lookups at the root are answered so that nobody can tell or break what is there
 	checkWriters                      // any writer of a file answers for its mapped pages, not the opener of one handle
 )
 

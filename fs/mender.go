@@ -1,0 +1,180 @@
+package fs
+
+import (
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"matterfs/crypto/store"
+)
+
+// mender walks to folders whose entry the kernel dropped because somebody was refused there.
+// The kernel then enters the folder under its name again, and getcwd works for those whose
+// working directory it is. The lookups of its thread are answered without a decision: nothing
+// of them goes to anybody.
+type mender struct {
+	fs     *fileSystem
+	thread atomic.Uint32 // its thread id; 0 while it does not run
+
+	mu   sync.Mutex // guards due and done
+	due  map[string]struct{}
+	wake chan struct{}
+	done bool
+
+	walking chan struct{} // holds a token while it walks, or while it may not
+	ended   sync.WaitGroup
+}
+
+// mendPause is the least time between two walks: somebody who is refused without end makes
+// the mender no busier than this.
+const mendPause = time.Millisecond
+
+func newMender(f *fileSystem) *mender {
+	return &mender{fs: f, due: map[string]struct{}{}, wake: make(chan struct{}, 1), walking: make(chan struct{}, 1)}
+}
+
+// start starts the thread that walks.
+func (m *mender) start() {
+	m.ended.Go(func() {
+		runtime.LockOSThread() // and never unlock: the id is to be no other goroutine's
+		m.thread.Store(uint32(unix.Gettid()))
+		for range m.wake {
+			for path := m.next(); path != ""; path = m.next() {
+				m.walk(path)
+				time.Sleep(mendPause)
+			}
+		}
+		m.thread.Store(0)
+	})
+}
+
+// stop ends the work; what was due is left.
+func (m *mender) stop() {
+	m.mu.Lock()
+	m.done = true
+	clear(m.due)
+	close(m.wake)
+	m.mu.Unlock()
+	m.ended.Wait()
+}
+
+// add has the mender walk to a name in a folder soon, if the kernel may have dropped it.
+func (m *mender) add(dir *node, name string) {
+	path := name
+	if !dir.isRoot() {
+		p, ok := m.fs.pathOf(dir.obj)
+		if !ok {
+			return
+		}
+		path = filepath.Join(p, name)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.done {
+		return
+	}
+	m.due[path] = struct{}{}
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (m *mender) next() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for path := range m.due {
+		delete(m.due, path)
+		return path
+	}
+	return ""
+}
+
+// walk opens and closes a path without asking for more than its names. What nobody uses is
+// left alone.
+func (m *mender) walk(path string) {
+	if !m.fs.inUse(path) {
+		return
+	}
+	m.walking <- struct{}{}
+	defer func() { <-m.walking }()
+	fd, err := unix.Open(filepath.Join(m.fs.opts.Mountpoint, path), unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err == nil {
+		unix.Close(fd)
+	}
+}
+
+// pause keeps the mender out of the drive while it is unmounted; a walk that hangs does not
+// hold that up for long.
+func (m *mender) pause() (resume func()) {
+	select {
+	case m.walking <- struct{}{}:
+		return func() { <-m.walking }
+	case <-time.After(time.Second):
+		return func() {}
+	}
+}
+
+// asks reports whether a request comes from the mender.
+func (m *mender) asks(hdr *fuse.InHeader) bool {
+	return hdr.Pid != 0 && hdr.Pid == m.thread.Load() && hdr.Uid == m.fs.daemonUID
+}
+
+// lookup answers the mender.
+func (m *mender) lookup(hdr *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+	dir := m.fs.nodes.get(hdr.NodeId)
+	if dir == nil {
+		return fuse.Status(unix.ESTALE)
+	}
+	epoch := m.fs.misses.begin()
+	o, err := m.fs.below(dir, name)
+	if err == nil {
+		_, err = m.fs.fillEntry(out, o)
+	}
+	if err == nil && dir.isRoot() {
+		m.fs.misses.entered(name, epoch)
+	}
+	return status(err)
+}
+
+// below finds an object by name; what it returns is to be released.
+func (f *fileSystem) below(dir *node, name string) (*store.Object, error) {
+	if !dir.isRoot() {
+		return dir.obj.Lookup(name)
+	}
+	m, ok := f.state.Load().policy.MatterByFolder(name)
+	root := f.matterRoot(m.ID)
+	if !ok || root == nil {
+		return nil, unix.ENOENT
+	}
+	root.Retain()
+	return root, nil
+}
+
+// inUse reports whether the kernel knows the object that a path from the root stands for.
+func (f *fileSystem) inUse(path string) bool {
+	name, rest, _ := strings.Cut(path, "/")
+	top, err := f.below(f.nodes.root, name)
+	if err != nil {
+		return false
+	}
+	defer top.Release()
+	o, err := walk(top, rest)
+	if err != nil {
+		return false
+	}
+	defer o.Release()
+	return f.nodes.byObject(o.ID()) != nil
+}
+
+// pathOf is where an object stands in the drive.
+func (f *fileSystem) pathOf(o *store.Object) (path string, ok bool) {
+	m, ok := f.state.Load().policy.Matter(o.Matter())
+	return filepath.Join(m.Folder, o.Path()), ok && !o.Unlinked()
+}
