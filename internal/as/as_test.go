@@ -210,6 +210,14 @@ func TestMappings(t *testing.T) {
 		t.Errorf("mapped read %q, %v", got, err)
 	}
 	a.Refused(wide.Write([]byte("x"), 8192), syscall.EINVAL)
+	own, err := b.Opens(path, os.O_RDONLY, 0).MapPrivate(0, 8192)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Does(errors.Join(own.Write([]byte("己"), 0), own.Unmap()))
+	if got, err := wide.Read(0, 1); string(got) != "-" || err != nil {
+		t.Errorf("after a private write the file begins with %q, %v", got, err)
+	}
 	a.Does(a.Truncate(path, 0))
 	_, err = wide.Read(4096, 1)
 	a.Refused(err, syscall.EFAULT)

@@ -114,7 +114,7 @@ func (f *File) Flock(how int) error {
 // Close closes the descriptor; what close(2) reports is returned.
 func (f *File) Close() error { return f.u.do(f.request("close")) }
 
-// Mapping is a shared mapping in a user's process.
+// Mapping is a mapping in a user's process.
 type Mapping struct {
 	u    *User
 	h    int
@@ -124,11 +124,21 @@ type Mapping struct {
 // Map maps n bytes from off (a multiple of the page size) with MAP_SHARED, for reading and, if write is set, for
 // writing. The mapping outlives the descriptor.
 func (f *File) Map(off int64, n int, write bool) (*Mapping, error) {
-	q := f.request("map")
-	q.Off, q.Len, q.Mode, q.Flags = off, n, syscall.PROT_READ, syscall.MAP_SHARED
+	prot := uint32(syscall.PROT_READ)
 	if write {
-		q.Mode |= syscall.PROT_WRITE
+		prot |= syscall.PROT_WRITE
 	}
+	return f.mapped(off, n, prot, syscall.MAP_SHARED)
+}
+
+// MapPrivate is Map with MAP_PRIVATE, for reading and for writing to pages of the user's own.
+func (f *File) MapPrivate(off int64, n int) (*Mapping, error) {
+	return f.mapped(off, n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE)
+}
+
+func (f *File) mapped(off int64, n int, prot uint32, flags int) (*Mapping, error) {
+	q := f.request("map")
+	q.Off, q.Len, q.Mode, q.Flags = off, n, prot, flags
 	r, err := f.u.call(callLimit, q)
 	if err != nil {
 		return nil, err
