@@ -43,3 +43,41 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/time.Since(start).Seconds(), "records/s")
 }
+
+// benchLine is a line of usual length.
+func benchLine(b *testing.B) []byte {
+	e := newEncoders().Get().(*encoder)
+	body, err := e.encode(sample(1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return frame(nil, 48212, noon, body, &[32]byte{1})
+}
+
+func BenchmarkQuick(b *testing.B) {
+	l := benchLine(b)
+	b.SetBytes(int64(len(l)))
+	for b.Loop() {
+		if _, ok := quick(l); !ok {
+			b.Fatal("not taken")
+		}
+	}
+}
+
+func BenchmarkParseHeader(b *testing.B) {
+	l := benchLine(b)
+	b.SetBytes(int64(len(l)))
+	for b.Loop() {
+		if _, why := parseHeader(l); why != "" {
+			b.Fatal(why)
+		}
+	}
+}
+
+func BenchmarkLeaf(b *testing.B) {
+	l, h := benchLine(b), newHasher()
+	b.SetBytes(int64(len(l)))
+	for b.Loop() {
+		h.leaf(l)
+	}
+}

@@ -33,14 +33,25 @@
 // does not know yet: it names them as not anchored, and refuses when they are dated too late for that. What is cut off is kept
 // in a file audit-torn-SEQ first. Everything else is refused: *TamperedError, *IncompleteError.
 //
+// # Seals
+//
+// With Options.Seal the log signs itself: after 1,000 records, 10 s after a record, every minute and at Close an audit.seal record
+// carries a checkpoint, which is the number of records and the root of the Merkle tree over their lines. The key that signs lives
+// an hour. It signs its successor, seals that, and is erased: whoever takes the machine has the keys of this hour only, and cannot
+// rewrite what was sealed in the hours before. Everybody can check all of it with the first verification key, which InitKeys
+// returns and people keep elsewhere. The newest checkpoint is also a file, for an auditor to keep: with it Verify finds that the
+// log was rewritten or rolled back as a whole, keys and all.
+//
 // # Reading
 //
 // ReadRecords, ReadFrom and Follow deliver parsed records; Human makes a line for people of one; Verify checks all of it and names
-// file and line of what is wrong. They work wherever Go does, without the daemon, and beside it.
+// file and line of what is wrong, and what vouches for what. They work wherever Go does, without the daemon, and beside it.
 //
 // # What it does not protect
 //
-// The chain has no secret. Whoever can write both the log and the state directory can make a new log that verifies, and a roll-back
-// of the whole machine is not seen. A missing head is accepted at Open (with a record that says so for ever); Verify calls the tail
-// not anchored. Names stand in the log in clear.
+// Whoever can write the log and the state directory has the key of the hour: they can rewrite what was written since it was made,
+// and only a checkpoint kept elsewhere shows it, as it shows a roll-back of the whole machine. The log directory names keys too,
+// but Verify trusts only one that it was given. Erasing a key is overwriting its file: a file system that copies on write, a flash
+// disk or a backup of the state directory may keep it. A missing head is accepted at Open (with a record that says so for ever);
+// Verify calls the tail not anchored. Names stand in the log in clear.
 package audit

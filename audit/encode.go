@@ -98,6 +98,7 @@ func why(ev *zerolog.Event, r *Record) {
 		ev.Int("count", r.Count)
 	}
 	text(ev, "note", r.Note)
+	text(ev, "signed", r.Signed)
 }
 
 func recovered(ev *zerolog.Event, r *Recovery) {

@@ -63,15 +63,18 @@ func (h *headState) appendTo(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(h.stamp))
 	b = binary.LittleEndian.AppendUint64(b, h.repair)
 	b = append(b, make([]byte, slotSize-4-(len(b)-start))...)
-	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], crc32.MakeTable(crc32.Castagnoli)))
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli()))
 }
+
+// castagnoli is the table of CRC-32C; the library makes it once.
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 func parseSlot(b []byte) (h headState, ok bool) {
 	if len(b) < slotSize || string(b[:8]) != headMagic {
 		return h, false
 	}
 	le := binary.LittleEndian
-	if le.Uint32(b[slotSize-4:]) != crc32.Checksum(b[:slotSize-4], crc32.MakeTable(crc32.Castagnoli)) {
+	if le.Uint32(b[slotSize-4:]) != crc32.Checksum(b[:slotSize-4], castagnoli()) {
 		return h, false
 	}
 	h.gen, h.seq, h.synced, h.size = le.Uint64(b[8:]), le.Uint64(b[16:]), le.Uint64(b[24:]), le.Uint64(b[32:])

@@ -17,6 +17,7 @@ type Options struct {
 	Now          func() time.Time // nil: time.Now
 	SyncInterval time.Duration    // how long a record may be in memory only; 0: 200 ms
 	Group        int              // gid that owns the log file, so that auditors can read it; 0 or less: left alone
+	Seal         bool             // sign the log with keys kept in StateDir, see InitKeys
 }
 
 // environ is what tests replace.
@@ -25,10 +26,13 @@ type environ struct {
 	retry time.Duration // least time between two attempts to recover
 	beat  time.Duration // how often the head says that the log is alive
 	live  func(dir string, group int) (liveFile, error)
+	pace  pace
+	step  func(step string) error // called after each step of a change of keys; an error stops there
 }
 
 func realEnviron() environ {
-	return environ{boot: bootID(), retry: 250 * time.Millisecond, beat: headBeat, live: openLive}
+	return environ{boot: bootID(), retry: 250 * time.Millisecond, beat: headBeat, live: openLive, pace: realPace(),
+		step: func(string) error { return nil }}
 }
 
 // checkEvery is how many appends may pass before the identity of the live file is looked at again.
@@ -39,6 +43,10 @@ type Log struct {
 	o   Options
 	env environ
 	enc *sync.Pool
+
+	sealing sync.Mutex // guards seals, held across a seal, taken before syncing
+	seals   sealer
+	due     chan struct{} // enough records wait for a seal
 
 	syncing sync.Mutex // held across fdatasync, taken before mu; the waiters share one call
 	stop    chan struct{}
@@ -53,7 +61,14 @@ type Log struct {
 	buf     []byte        // 0x00 || line || LF
 	appends int           // since the last check of the live file
 	down    *outage       // nil while records can be written
-	closed  bool
+	closed  bool          // no more records are taken
+	over    bool          // Close has done its last work
+
+	leaves   [][32]byte // hashes of the records that the tree does not have yet
+	unsealed int        // records since the last seal, without its own
+	oldest   time.Time  // when the first of them was written, monotonic
+	sealedTo uint64     // size of the newest checkpoint
+	sealErr  error      // why sealing does not go on
 }
 
 // outage is a time during which records are refused.
@@ -87,7 +102,7 @@ func open(o Options, env environ) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{o: o, env: env, enc: newEncoders(), head: head, stop: make(chan struct{}), buf: make([]byte, 0, 4096)}
+	l := &Log{o: o, env: env, enc: newEncoders(), head: head, stop: make(chan struct{}), due: make(chan struct{}, 1), buf: make([]byte, 0, 4096)}
 	if err := l.start(); err != nil {
 		head.close()
 		if l.live != nil {
@@ -95,8 +110,10 @@ func open(o Options, env environ) (*Log, error) {
 		}
 		return nil, err
 	}
-	l.stopped.Add(1)
-	go l.background()
+	l.stopped.Go(l.background)
+	if o.Seal {
+		l.stopped.Go(l.sealLoop)
+	}
 	return l, nil
 }
 
@@ -173,6 +190,9 @@ func (l *Log) commit(body []byte) error {
 	}
 	l.last = t
 	l.st.seq, l.st.hash = l.st.seq+1, hash
+	if l.o.Seal {
+		l.noted(hash)
+	}
 	l.st.size += uint64(n)
 	l.st.stamp = t.UnixMicro()
 	if err := l.head.store(&l.st); err != nil {
@@ -277,15 +297,20 @@ func (l *Log) Close() error {
 	l.mu.Unlock()
 	close(l.stop)
 	l.stopped.Wait()
+	var err error
+	if l.o.Seal {
+		err = l.seal()
+	}
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return errors.Join(l.seal(), l.live.Close(), l.head.close())
+	l.over = true
+	return errors.Join(err, l.finish(), l.live.Close(), l.head.close())
 }
 
-// seal writes the head for good. After an outage the head stays open-ended: what stands after the last record is not known.
-func (l *Log) seal() error {
+// finish writes the head for good. After an outage the head stays open-ended: what stands after the last record is not known.
+func (l *Log) finish() error {
 	if l.down != nil {
 		return l.down.err
 	}

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"encoding/base64"
-	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
@@ -10,10 +9,10 @@ import (
 
 // header is what the chain needs of a line.
 type header struct {
-	seq     uint64
-	t       time.Time
-	prev    [32]byte
-	recover bool // ev is audit.recover
+	seq  uint64
+	t    time.Time
+	prev [32]byte
+	own  bool // ev begins with audit.: the log about itself
 }
 
 // parseHeader reads seq, t and prev wherever they stand and checks that the whole line is well formed. why is empty when it is.
@@ -38,7 +37,7 @@ func parseHeader(line []byte) (h header, why string) {
 			h.prev, good = digest(val)
 			seen += 100
 		case "ev":
-			h.recover = string(val) == `"audit.recover"`
+			h.own = ownEvent(val)
 		}
 		if !good {
 			return h, "has a bad " + string(key)
@@ -148,6 +147,8 @@ func (r *reader) moreText(key string) *string {
 		return &p.Flags
 	case "note":
 		return &p.Note
+	case "signed":
+		return &p.Signed
 	}
 	return nil
 }
@@ -248,37 +249,23 @@ func digest(val []byte) (d [32]byte, ok bool) {
 	if len(val) != 66 || val[0] != '"' || val[65] != '"' {
 		return d, false
 	}
-	for _, c := range val[1:65] {
-		if c >= 'A' && c <= 'F' {
+	for i := range d {
+		high, ok1 := nibble(val[1+2*i])
+		low, ok2 := nibble(val[2+2*i])
+		if !ok1 || !ok2 {
 			return d, false
 		}
+		d[i] = high<<4 | low
 	}
-	_, err := hex.Decode(d[:], val[1:65])
-	return d, err == nil
+	return d, true
 }
 
-// stamp reads "2006-01-02T15:04:05.000000Z", quotes included, and nothing else.
-func stamp(val []byte) (t time.Time, ok bool) {
-	if len(val) != len(timeLayout)+2 || val[0] != '"' || val[len(val)-1] != '"' {
-		return t, false
+func nibble(c byte) (byte, bool) {
+	switch {
+	case c-'0' <= 9:
+		return c - '0', true
+	case c-'a' <= 5:
+		return c - 'a' + 10, true
 	}
-	var n [7]int
-	val = val[1 : len(val)-1]
-	field := 0
-	for i, c := range val {
-		if want := timeLayout[i]; want < '0' || want > '9' {
-			if c != want {
-				return t, false
-			}
-			field++
-			continue
-		}
-		if c-'0' > 9 {
-			return t, false
-		}
-		n[field] = n[field]*10 + int(c-'0')
-	}
-	t = time.Date(n[0], time.Month(n[1]), n[2], n[3], n[4], n[5], n[6]*1000, time.UTC)
-	same := t.Month() == time.Month(n[1]) && t.Day() == n[2] && t.Hour() == n[3] && t.Minute() == n[4] && t.Second() == n[5]
-	return t, same
+	return 0, false
 }

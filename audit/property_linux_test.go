@@ -147,7 +147,7 @@ func TestForgedRunBeforeTheGenuineLines(t *testing.T) {
 // A walk that ended with fewer or more records than their numbers say must not be called whole, whatever let it.
 func TestCountIsCheckedAgainstTheNumbers(t *testing.T) {
 	for _, n := range []uint64{0, 4, 6} {
-		v := &verifier{rep: &Report{Records: n, FirstSeq: 1, Problems: []Problem{}}}
+		v := &verifier{rep: &Report{Records: n, FirstSeq: 1, Problems: []Problem{}}, seals: new(sealCheck)}
 		v.w = startWalk(testStore, v.problem)
 		v.w.seq = 5
 		v.finish()

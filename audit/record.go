@@ -36,6 +36,7 @@ type Record struct {
 	Flags   string // open flags, rename flags, the attributes set ...
 	Count   int    // how often, where repeats are counted
 	Note    string // words for a person
+	Signed  string // audit.seal: a signed checkpoint; audit.epoch: a signed change of keys
 
 	Recovery *Recovery // only in audit.recover records
 }

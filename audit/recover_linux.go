@@ -237,7 +237,10 @@ func (l *Log) start() error {
 			l.st.repair = rec.UnanchoredFrom
 		}
 	}
-	return l.repair(&t, rec, rec.why(st, &t, h.boot == l.env.boot))
+	if err := l.repair(&t, rec, rec.why(st, &t, h.boot == l.env.boot)); err != nil || !l.o.Seal {
+		return err
+	}
+	return l.startSeals(&t)
 }
 
 // repair cuts the torn end, records what happened and makes all of it durable before the first record of the new run.

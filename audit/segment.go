@@ -89,6 +89,33 @@ func (s segment) open(dir string) (io.ReadCloser, error) {
 	return &gzFile{z, f}, nil
 }
 
+// each calls fn for the complete lines of a segment from record from on, and perhaps for some before.
+func (s segment) each(dir string, from uint64, fn func(line []byte) error) error {
+	r, err := s.open(dir)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if f, plain := r.(*os.File); plain && from > 1 {
+		if _, err := seekSeq(f, from); err != nil {
+			return err
+		}
+	}
+	split := newLines(r)
+	for {
+		ln, err := split.next()
+		if err == io.EOF || err == nil && ln.torn {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := fn(ln.b); err != nil {
+			return err
+		}
+	}
+}
+
 // openRegular opens a file for reading and refuses pipes and devices, which could block a reader for ever.
 func openRegular(path string) (*os.File, error) {
 	if fi, err := os.Stat(path); err != nil {

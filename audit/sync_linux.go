@@ -16,12 +16,12 @@ func (l *Log) Sync() error {
 // syncTo needs syncing held.
 func (l *Log) syncTo(want uint64) error {
 	l.mu.Lock()
-	seq, done, closed := l.st.seq, l.st.synced, l.closed
+	seq, done, over := l.st.seq, l.st.synced, l.over
 	l.mu.Unlock()
 	if done >= want {
 		return nil
 	}
-	if closed {
+	if over {
 		return &unavailableError{"sync", ErrClosed}
 	}
 	err := l.live.Sync()
@@ -42,7 +42,6 @@ func (l *Log) syncTo(want uint64) error {
 // background syncs what was written, brings the head to the medium after it, and notices when live file or head go away or
 // when an outage can end although nobody appends.
 func (l *Log) background() {
-	defer l.stopped.Done()
 	tick := time.NewTicker(l.o.SyncInterval)
 	defer tick.Stop()
 	beat := time.NewTicker(l.env.beat)

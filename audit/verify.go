@@ -4,7 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 )
 
 // VerifyOptions name what is to be checked.
@@ -12,100 +16,36 @@ type VerifyOptions struct {
 	Dir      string // log directory
 	StateDir string // where the head is kept; empty: check without it
 	StoreID  string // 32 hex digits
+
+	Keys    []string // verification keys that were kept elsewhere; none: those in the log directory, which prove less
+	Against []byte   // a signed checkpoint that was kept elsewhere; nil: none
+
+	// Since: look only at the segments that reach to this time; chain and order are checked, seals are not. Zero: at all.
+	Since    time.Time
+	Strict   bool                 // check that each line is a whole JSON object even where the hashes are right
+	Progress func(records uint64) // called from time to time; may be nil
+
+	mute []string // kinds of problems that a test does not want to hear of, to see what is left without a layer
 }
 
-// Problem is one thing wrong with a log.
-type Problem struct {
-	File string `json:"file"`
-	Line int    `json:"line"` // 1-based; 0 when no line is meant
-	Kind string `json:"kind"` // one of the Kind constants
-	Msg  string `json:"msg"`
-}
+// progressEvery is how many records lie between two calls of Progress.
+const progressEvery = 1 << 16
 
-func (p Problem) String() string {
-	return at(p.File, p.Line) + ": " + p.Kind + ": " + p.Msg
-}
-
-func (p Problem) incomplete() bool { return p.Kind == KindTail || p.Kind == KindMissing }
-
-// Found is an audit.recover record: the log says itself that something happened to it.
-type Found struct {
-	File     string `json:"file"`
-	Line     int    `json:"line"`
-	Seq      uint64 `json:"seq"`
-	LostFrom uint64 `json:"lost_from,omitempty"` // records a power cut may have taken
-	LostTo   uint64 `json:"lost_to,omitempty"`
-
-	UnanchoredFrom uint64 `json:"unanchored_from,omitempty"` // records that no head vouched for
-	UnanchoredTo   uint64 `json:"unanchored_to,omitempty"`
-
-	TornFile string `json:"torn_file,omitempty"` // keeps what was cut off
-	Note     string `json:"note,omitempty"`
-}
-
-// Doubtful says that records are named which are lost or for which only the chain vouches.
-func (f Found) Doubtful() bool { return f.LostTo != 0 || f.UnanchoredTo != 0 }
-
-func (f Found) String() string {
-	s := at(f.File, f.Line) + ": recover: " + quote(f.Note)
-	if f.LostTo != 0 {
-		s += fmt.Sprintf("; records %d to %d lost", f.LostFrom, f.LostTo)
-	}
-	if f.UnanchoredTo != 0 {
-		s += fmt.Sprintf("; records %d to %d not anchored", f.UnanchoredFrom, f.UnanchoredTo)
-	}
-	if f.TornFile != "" {
-		s += "; bytes kept in " + quote(f.TornFile)
-	}
-	return s
-}
-
-// Report is the result of Verify.
-type Report struct {
-	Records  uint64 `json:"records"`
-	Segments int    `json:"segments"`
-	FirstSeq uint64 `json:"first_seq"`
-	LastSeq  uint64 `json:"last_seq"`
-	LastHash string `json:"last_hash"` // of the last record, 64 hex digits
-
-	Anchored  bool   `json:"anchored"`  // the end of the log was compared with the head
-	HeadSeq   uint64 `json:"head_seq"`  // last record the head knows
-	Assurance string `json:"assurance"` // in words: what this result can and cannot say
-	TornBytes int64  `json:"torn_bytes,omitempty"`
-
-	UnanchoredFrom uint64 `json:"unanchored_from,omitempty"` // records at the end that the head does not know; both 0: none
-	UnanchoredTo   uint64 `json:"unanchored_to,omitempty"`
-
-	Recoveries []Found   `json:"recoveries,omitempty"`
-	Problems   []Problem `json:"problems"`
-	More       int       `json:"more_problems,omitempty"` // problems beyond the first MaxProblems
-}
-
-// MaxProblems is how many problems a Report lists.
-const MaxProblems = 100
-
-// Code is the exit code: 0 in order, 10 tampered with, 11 incomplete.
-func (r *Report) Code() int {
-	code := 0
-	for _, p := range r.Problems {
-		if !p.incomplete() {
-			return 10
-		}
-		code = 11
-	}
-	return code
-}
-
-// Verify reads the whole log and compares it with itself, with the store id and with the head. It may run while the daemon
-// writes. The error tells that it could not be read; what is wrong with it stands in the Report.
+// Verify reads the whole log and compares it with itself, with its seals, with the store id, with the head, and with what the
+// caller has kept elsewhere. It may run while the daemon writes. The error tells that it could not be read; what is wrong with it
+// stands in the Report.
 func Verify(o VerifyOptions) (*Report, error) {
 	v := &verifier{o: o, rep: &Report{Problems: []Problem{}}}
-	v.w = startWalk(o.StoreID, v.problem)
+	v.w = startWalk(o.StoreID, func(p Problem) {
+		v.broken = v.broken || !slices.Contains(o.mute, p.Kind)
+		v.problem(p)
+	})
+	v.w.strict = o.Strict
 	v.w.onGood = v.record
-	if err := v.before(); err != nil {
+	if err := errors.Join(v.before(), v.startSeals()); err != nil {
 		return nil, err
 	}
-	list, err := segments(o.Dir)
+	list, err := v.segments()
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +57,7 @@ func Verify(o VerifyOptions) (*Report, error) {
 	if err := v.after(); err != nil {
 		return nil, err
 	}
+	v.seals.finish(v.rep.Records > 0)
 	v.finish()
 	return v.rep, nil
 }
@@ -125,16 +66,84 @@ type verifier struct {
 	o       VerifyOptions
 	rep     *Report
 	w       *walker
+	seals   *sealCheck
+	broken  bool // the walker has found a problem
 	head    headState
 	status  headStatus
 	inFile  int // records accepted in the current file
 	current segment
 }
 
+// startSeals reads what seals are to be compared with.
+func (v *verifier) startSeals() (err error) {
+	c := &sealCheck{origin: Origin(v.o.StoreID), keys: v.o.Keys, given: len(v.o.Keys) > 0}
+	c.report = func(kind, format string, args ...any) {
+		v.problem(Problem{File: v.w.file, Line: v.w.line, Kind: kind, Msg: fmt.Sprintf(format, args...)})
+	}
+	v.seals = c
+	for _, k := range c.keys {
+		if err := CheckKey(k, v.o.StoreID); err != nil {
+			return &NoteError{"verification key", err}
+		}
+	}
+	if !c.given {
+		if c.keys, err = ReadKeys(v.o.Dir); err != nil {
+			return err
+		}
+	}
+	if v.o.Against != nil {
+		c.against, err = openAgainst(v.o.Against)
+	}
+	c.off = !v.o.Since.IsZero()
+	return err
+}
+
+// ReadKeys gives the verification keys that stand in a log directory.
+func ReadKeys(dir string) (keys []string, err error) {
+	b, err := os.ReadFile(filepath.Join(dir, VKeyName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if line = strings.TrimSpace(line); line != "" {
+			keys = append(keys, line)
+		}
+	}
+	return keys, nil
+}
+
+// segments lists what is to be read.
+func (v *verifier) segments() ([]segment, error) {
+	list, err := segments(v.o.Dir)
+	if err != nil || v.o.Since.IsZero() {
+		return list, err
+	}
+	for len(list) > 1 && v.beginsBefore(list[1]) {
+		list = list[1:]
+		v.w.any = true
+	}
+	return list, nil
+}
+
+// beginsBefore says that the first record of a segment is older than what is asked for.
+func (v *verifier) beginsBefore(s segment) bool {
+	r, err := s.open(v.o.Dir)
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	ln, err := newLines(r).next()
+	h, why := parseHeader(ln.b)
+	return err == nil && why == "" && h.t.Before(v.o.Since)
+}
+
 func (v *verifier) problem(p Problem) {
+	if slices.Contains(v.o.mute, p.Kind) {
+		return
+	}
 	if len(v.rep.Problems) >= MaxProblems {
 		// An exit code must not depend on the order of problems: one that means tampering replaces one that does not.
-		if last := &v.rep.Problems[MaxProblems-1]; last.incomplete() && !p.incomplete() {
+		if last := &v.rep.Problems[MaxProblems-1]; heavier(p.code(), v.rep.Code()) {
 			*last = p
 		}
 		v.rep.More++
@@ -202,15 +211,24 @@ func (v *verifier) record(h header, line []byte) {
 	if v.inFile == 1 && v.current.first != 0 && v.current.first != h.seq {
 		v.w.problem(KindName, "the segment begins with record %d", h.seq)
 	}
-	if h.recover {
-		v.recovery(line)
+	if v.rep.Records%progressEvery == 0 && v.o.Progress != nil {
+		v.o.Progress(v.rep.Records)
+	}
+	v.seals.add(v.w.hash, v.broken)
+	if h.own {
+		v.own(line)
 	}
 }
 
-func (v *verifier) recovery(line []byte) {
+// own takes a record that the log wrote about itself.
+func (v *verifier) own(line []byte) {
 	p, err := ParseLine(line)
 	if err != nil {
-		v.w.problem(KindMalformed, "the record of a recovery cannot be read: %v", err)
+		v.w.problem(KindMalformed, "the record of the log about itself cannot be read: %v", err)
+		return
+	}
+	v.seals.record(p)
+	if p.Ev != "audit.recover" {
 		return
 	}
 	f := Found{File: v.w.file, Line: v.w.line, Seq: p.Seq, Note: p.Note}
@@ -278,26 +296,4 @@ func (v *verifier) powerCut() string {
 		return ""
 	}
 	return " (the machine was restarted since; the next mount records them as lost in a power cut)"
-}
-
-func (v *verifier) finish() {
-	w, r := v.w, v.rep
-	r.LastSeq = w.seq
-	r.LastHash = string(appendHex(nil, w.hash[:]))
-	r.Anchored, r.HeadSeq = v.status == headOK, v.head.seq
-	if len(r.Problems) == 0 && r.Records != r.LastSeq-max(r.FirstSeq, 1)+1 {
-		// No walk can end so. If one does, its answer must not be that all is well.
-		w.problem(KindOrder, "%d records were counted from record %d to record %d", r.Records, r.FirstSeq, r.LastSeq)
-	}
-	switch {
-	case r.UnanchoredTo != 0:
-		r.Assurance = fmt.Sprintf("chain and order checked; the end is anchored at record %d by the head in the state directory; records %d to %d "+
-			"after it are NOT anchored: only the chain vouches for them", r.UnanchoredFrom-1, r.UnanchoredFrom, r.UnanchoredTo)
-	case r.Anchored:
-		r.Assurance = fmt.Sprintf("chain and order checked; the end is anchored at record %d by the head in the state directory; "+
-			"a roll-back of log and state together would not be seen", v.head.seq)
-	default:
-		r.Assurance = "chain and order checked; the tail is NOT anchored: there is no usable head, so records cut off the end " +
-			"or a log rewritten as a whole would not be seen"
-	}
 }

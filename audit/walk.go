@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Kinds of problems that verify reports. KindTail and KindMissing mean an incomplete log (exit code 11), all others one that
-// was tampered with (10).
+// Kinds of problems that verify reports. KindTail and KindMissing mean an incomplete log (exit code 11), KindCheckpoint one that
+// contradicts an outside checkpoint (12), all others one that was tampered with (10).
 const (
 	KindMalformed = "malformed" // not a record: the line was damaged or put there by somebody else
 	KindChain     = "chain"     // the line does not hash to what the next line says: it was changed
@@ -20,12 +20,17 @@ const (
 	KindName      = "name"      // a segment does not begin with the record its name says
 	KindTail      = "tail"      // records are missing from the end
 	KindMissing   = "missing"   // whole segments are missing
+
+	KindSeal       = "seal"       // a seal is not of these records, or not signed with the key in force
+	KindEpoch      = "epoch"      // the row of keys is broken
+	KindCheckpoint = "checkpoint" // the log is not the one of a checkpoint kept elsewhere
 )
 
 // walker follows the chain over lines of one or more files. After a problem it goes on from what it found, so that one
 // changed line gives one problem.
 type walker struct {
 	report func(Problem)
+	strict bool                        // read judges every byte of a line, not only what the chain needs
 	onGood func(h header, line []byte) // may be nil; called for every record that continues the log
 
 	file string
@@ -71,38 +76,28 @@ func (w *walker) enter(name string, first uint64) {
 
 // read takes all lines of one file and returns how many bytes without LF stand at its end.
 func (w *walker) read(r io.Reader) (torn int64, err error) {
-	lines := newLines(r)
-	for {
-		ln, err := lines.next()
-		if err == io.EOF {
-			return 0, nil
-		}
-		if err != nil {
-			return 0, err
-		}
-		if ln.torn {
-			return ln.size, nil
-		}
-		w.step(ln)
-	}
+	return eachJudged(r, w.strict, w.take)
 }
 
+// step is take for a line that was not judged yet.
 func (w *walker) step(ln rawLine) {
+	j := judgeLine(ln, w.h)
+	w.take(&j)
+}
+
+// take is given every line of a file in order.
+func (w *walker) take(j *judged) {
 	w.line++
-	w.off += ln.size
+	w.off += j.size
 	gapped := w.gapped
 	w.gapped = ""
-	h, why := parseHeader(ln.b)
-	if ln.long {
-		why = "is longer than a line may be"
-	}
-	if why != "" {
-		w.problem(KindMalformed, "the line %s", why)
+	if j.why != "" {
+		w.problem(KindMalformed, "the line %s", j.why)
 		w.unread++
 		return
 	}
-	if w.place(&h, gapped) {
-		w.accept(&h, ln.b)
+	if w.place(&j.h, gapped) {
+		w.accept(j)
 	}
 }
 
@@ -154,20 +149,21 @@ func (w *walker) broken() {
 	w.report(p)
 }
 
-func (w *walker) accept(h *header, line []byte) {
+func (w *walker) accept(j *judged) {
+	h := &j.h
 	if h.t.Before(w.t) {
 		w.problem(KindTime, "time runs backwards: %s after %s", h.t.Format(timeLayout), w.t.Format(timeLayout))
 	} else {
 		w.t = h.t
 	}
-	w.seq, w.hash, w.known, w.unread = h.seq, w.h.leaf(line), true, 0
+	w.seq, w.hash, w.known, w.unread = h.seq, j.leaf, true, 0
 	w.good = w.off
 	w.where = Problem{File: w.file, Line: w.line}
 	if h.seq == w.head.seq {
 		w.anchor()
 	}
 	if w.onGood != nil {
-		w.onGood(*h, line)
+		w.onGood(*h, j.b)
 	}
 }
 
