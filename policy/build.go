@@ -28,6 +28,7 @@ func build(r *raw) *Policy {
 	b.matters()
 	b.walls()
 	b.tests()
+	b.warn()
 	return p
 }
 
@@ -37,9 +38,8 @@ type builder struct {
 	byIndex []*user        // by user.index; p.users is sorted
 	names   map[string]val // by kind and looks: how each was first written
 
-	ruled       map[string]*tag     // by name
-	ranks       map[string][]*Level // by the tags that apply, see ranksWith
-	departments map[string]pos
+	ruled map[string]*tag     // by name
+	ranks map[string][]*Level // by the tags that apply, see ranksWith
 }
 
 func (b *builder) timezone() {

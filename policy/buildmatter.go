@@ -116,7 +116,7 @@ func (b *builder) setLead(m *rawMatter, made *matter) {
 	if made.level.keepsOut(u).rule != "" {
 		m.lead.at.warnf("", "lead %q may not open level %q of matter %q", u.Name, made.level.Name, m.id.s)
 	}
-	made.lead = u
+	made.lead, made.leadAt = u, m.lead.at
 	made.info.LeadUID = u.UID
 	g := grant{rights: AllRights, rule: "member.lead", purpose: m.purpose.s, pos: m.lead.at}
 	if g.purpose == "" {
@@ -158,6 +158,7 @@ func (b *builder) addUser(m *rawMatter, entry *rawMember, made *matter, g grant)
 		entry.user.at.warnf("", "role %q of %q does not have %s", u.role.name, u.Name, g.rights&^u.role.rights)
 	}
 	made.grants[u.index] = append(made.grants[u.index], g)
+	made.entries = append(made.entries, member{g, u})
 }
 
 func (b *builder) addGroup(m *rawMatter, entry *rawMember, made *matter, g grant) {
@@ -178,6 +179,7 @@ func (b *builder) addGroup(m *rawMatter, entry *rawMember, made *matter, g grant
 		return
 	}
 	g.rule, g.group = "member.group:"+group.name, group
+	made.entries = append(made.entries, member{g, nil})
 	for _, u := range group.members {
 		made.grants[u.index] = append(made.grants[u.index], g)
 	}

@@ -155,10 +155,12 @@ func (b *builder) walls() {
 func (b *builder) raise(w *wall, raw *rawWall, o *objects) {
 	screened := b.peopleOf(raw.screen)
 	b.warnUnix(w, screened)
+	w.groups = append(w.groups, screened.groups...)
 	for _, m := range b.mattersOf(o, raw.from) {
 		m.walls = append(m.walls, barrier{w, screened, false})
 	}
 	chosen := b.peopleOf(raw.only)
+	w.groups = append(w.groups, chosen.groups...)
 	for _, m := range b.mattersOf(o, raw.to) {
 		m.walls = append(m.walls, barrier{w, chosen, true})
 	}
@@ -182,6 +184,7 @@ func (b *builder) divide(w *wall, raw *rawWall, o *objects) {
 	for i, refs := range raw.between {
 		matters[i] = b.mattersOf(o, refs)
 		sides[i] = b.peopleOf(refs)
+		w.groups = append(w.groups, sides[i].groups...)
 		for _, m := range matters[i] {
 			if other, dup := home[m]; dup && other != i {
 				w.pos.errorf("", "matter %q is on two sides of wall %q", m.info.ID, w.id)

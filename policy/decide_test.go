@@ -308,7 +308,7 @@ func TestScreenedGroupWithoutSystem(t *testing.T) {
 	if d := p.Decide(r); !d.Allow {
 		t.Errorf("boss is not in the group: %+v", d)
 	}
-	if w := p.Warnings(); len(w) != 2 || !strings.HasPrefix(w[0].Warning(), "a.yaml:1:16: warning: wall \"W1\" keeps out group") {
+	if w := p.Warnings(); len(w) != 3 || !strings.HasPrefix(w[0].Warning(), "a.yaml:1:16: warning: wall \"W1\" keeps out group") {
 		t.Errorf("warnings: %v", w)
 	}
 }

@@ -15,7 +15,9 @@ type matter struct {
 	lead    *user
 	status  status
 	grants  map[int32][]grant // by user: lead, own entry, groups listed by name
-	unix    []grant           // groups whose members only the system knows
+	entries []member          // as they are written
+	leadAt  pos
+	unix    []grant // groups whose members only the system knows
 	folders []folder
 	walls   []barrier
 	full    []bool // by rank: more readers than the level allows; nil: nowhere
@@ -131,8 +133,9 @@ func (m *matter) overfull(path string, l *Level) bool {
 // people is a set of users: those known at load, and groups that only the
 // system knows.
 type people struct {
-	named map[int32]bool
-	unix  []*group
+	named  map[int32]bool
+	unix   []*group
+	groups []*group // all that were named, for lint
 }
 
 func (s *people) add(u *user) {
@@ -143,6 +146,7 @@ func (s *people) add(u *user) {
 }
 
 func (s *people) addGroup(g *group) {
+	s.groups = append(s.groups, g)
 	for _, u := range g.members {
 		s.add(u)
 	}
@@ -181,6 +185,7 @@ func (s *people) has(u *user, env *Env, unsure bool) bool {
 type wall struct {
 	id, rule, reason string
 	until            time.Time
+	groups           []*group // that it names
 	pos              pos
 }
 

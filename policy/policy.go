@@ -9,26 +9,27 @@ import (
 // Policy is one loaded policy: an immutable value, safe for concurrent use,
 // swapped whole. A nil *Policy refuses everything with sys.nopolicy.
 type Policy struct {
-	hash     string
-	zone     *time.Location
-	asOf     when
-	stale    time.Duration
-	levels   []*Level // low to high
-	level    map[string]*Level
-	roles    map[string]*role
-	users    []*user // by name
-	user     map[string]*user
-	uid      map[uint32]*user
-	groups   map[string]*group
-	matters  []*matter // by id
-	matter   map[string]*matter
-	folder   map[string]*matter
-	duties   map[string][]string
-	tags     []*tag  // those with rules, by name
-	wide     []*user // who reach matters by their role, see reach
-	walls    []*wall
-	tests    []*test
-	warnings []*Error
+	hash        string
+	zone        *time.Location
+	asOf        when
+	stale       time.Duration
+	levels      []*Level // low to high
+	level       map[string]*Level
+	roles       map[string]*role
+	users       []*user // by name
+	user        map[string]*user
+	uid         map[uint32]*user
+	groups      map[string]*group
+	matters     []*matter // by id
+	matter      map[string]*matter
+	folder      map[string]*matter
+	duties      map[string][]string
+	tags        []*tag // those with rules, by name
+	departments map[string]pos
+	wide        []*user // who reach matters by their role, see reach
+	walls       []*wall
+	tests       []*test
+	warnings    []*Error
 }
 
 // Level is one confidentiality level with the rules it carries.

@@ -40,7 +40,7 @@ func (b *builder) widen(raw rawRole, o *role) {
 func (b *builder) reaching(raw rawUser, u *user) {
 	u.Department = raw.department.s
 	if raw.department.given() {
-		lookup(b, b.departments, raw.department, "department")
+		lookup(b, b.p.departments, raw.department, "department")
 	}
 	g := u.role.wide
 	switch {
@@ -55,10 +55,10 @@ func (b *builder) reaching(raw rawUser, u *user) {
 
 // listDepartments notes the firm's departments.
 func (b *builder) listDepartments() {
-	b.departments = map[string]pos{}
+	b.p.departments = map[string]pos{}
 	for _, name := range b.r.departments {
 		b.alike("department", name)
-		b.departments[name.s] = name.at
+		b.p.departments[name.s] = name.at
 	}
 }
 
@@ -68,7 +68,7 @@ func (b *builder) listDepartments() {
 func (b *builder) openToWide(m *rawMatter, made *matter) {
 	made.info.Department = m.department.s
 	if m.department.given() {
-		lookup(b, b.departments, m.department, "department")
+		lookup(b, b.p.departments, m.department, "department")
 	}
 	made.wide = (&grant{wide: "firm"}).countsAt(made.level)
 }

@@ -38,7 +38,7 @@ func runPolicyCheck(a *app, dir string) error {
 		r.Loose = err.Error()
 		a.say(msgPolicyLoose, err)
 	}
-	for _, w := range append(p.Warnings(), unmeetable(p)...) {
+	for _, w := range p.Warnings() {
 		fmt.Fprintln(a.err, w.Warning())
 	}
 	if r.Exposed {

@@ -63,23 +63,6 @@ func TestExposed(t *testing.T) {
 	}
 }
 
-// TestUnmeetable: only levels that ask for what nobody can give yet are named.
-func TestUnmeetable(t *testing.T) {
-	text := strings.NewReplacer("秘密: {}", "秘密: { two_person: { ttl: 4h } }", "绝密: { purpose: required", "绝密: { purpose: session").Replace(firmTemplate)
-	p, err := policy.Parse(map[string][]byte{"firm.yaml": []byte(text)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := unmeetable(p)
-	if len(list) != 2 || !strings.HasPrefix(list[0].Warning(), "level 秘密: warning: `two_person` cannot be met") ||
-		!strings.HasPrefix(list[1].Warning(), "level 绝密: warning: `purpose: session` cannot be met") {
-		t.Errorf("%v", list)
-	}
-	if p, err = policy.Parse(map[string][]byte{"firm.yaml": []byte(firmTemplate)}); err != nil || len(unmeetable(p)) != 0 {
-		t.Errorf("the policy that init writes: %v, %v", unmeetable(p), err)
-	}
-}
-
 // TestStoreID: the keys are believed before the file that everybody can read.
 func TestStoreID(t *testing.T) {
 	s := newStore(t)
