@@ -27,8 +27,10 @@ const (
 // controlRequest is one line to the daemon.
 type controlRequest struct {
 	Op     string `json:"op"`               // see daemon.answer
-	Name   string `json:"name,omitempty"`   // of a decree: user or matter
-	Reason string `json:"reason,omitempty"` // of a decree
+	Name   string `json:"name,omitempty"`   // user, matter, MATTER/PATH or hash of a policy
+	Reason string `json:"reason,omitempty"` // in words
+
+	Emergency bool `json:"emergency,omitempty"` // policy.approve: root alone
 }
 
 // controlReply is the line that answers it. A refusal carries the exit code
@@ -44,6 +46,8 @@ type controlReply struct {
 
 	Decree    *decreeReport  `json:"decree,omitempty"`
 	Emergency *emergencyList `json:"emergency,omitempty"`
+	Pending   *pendingDetail `json:"pending,omitempty"`
+	Approve   *approveReport `json:"approve,omitempty"`
 }
 
 // runDir is where control sockets lie.
@@ -188,9 +192,12 @@ func (d *daemon) answer(who actor, line []byte) (r controlReply, last bool) {
 	if q.Op != "status" && !d.may(who.uid, q.Op) {
 		return refusal(d.refuseAsk(who, q)), false
 	}
+	if do, ok := policyOps[q.Op]; ok {
+		return do(d, who, q), false
+	}
 	switch q.Op {
 	case "status":
-		return controlReply{OK: true, Status: d.status(d.onDuty(who.uid, "sysadmin"))}, false
+		return controlReply{OK: true, Status: d.status(d.onDuty(who.uid, "sysadmin", "secadmin"))}, false
 	case "emergency":
 		return controlReply{OK: true, Emergency: d.emergencyList()}, false
 	case statelog.UserDisable, statelog.UserEnable, statelog.MatterFreeze, statelog.MatterUnfreeze:
@@ -213,6 +220,27 @@ func (d *daemon) answer(who actor, line []byte) (r controlReply, last bool) {
 		return controlReply{OK: true, Lazy: lazy}, true
 	}
 	return refusal(usagef("control request: unknown op %q", q.Op)), false
+}
+
+// policyOps are the requests about a policy that waits.
+var policyOps = map[string]func(*daemon, actor, controlRequest) controlReply{
+	evPolicyPending: func(d *daemon, _ actor, _ controlRequest) controlReply {
+		detail, err := d.pendingPolicy()
+		return replyOr(err, controlReply{Pending: detail})
+	},
+	evPolicyApprove: func(d *daemon, who actor, q controlRequest) controlReply {
+		rep, err := d.approve(who, q)
+		return replyOr(err, controlReply{Approve: &rep})
+	},
+}
+
+// replyOr is a reply, or the refusal that an error is.
+func replyOr(err error, r controlReply) controlReply {
+	if err != nil {
+		return refusal(err)
+	}
+	r.OK = true
+	return r
 }
 
 func refusal(err error) controlReply {

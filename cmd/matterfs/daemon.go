@@ -62,10 +62,11 @@ type daemon struct {
 
 	// reloads lets one reload happen at a time; it is taken before mu.
 	reloads sync.Mutex
-	// mu guards policy, reloadErr and faults. fs has its own reference to the policy
+	// mu guards policy, pending, reloadErr and faults. fs has its own reference to the policy
 	// and is told of a new one.
 	mu        sync.Mutex
 	policy    *policy.Policy
+	pending   *pendingError // what is on disk waits
 	reloadErr error
 	faults    policyFaults
 
@@ -104,7 +105,7 @@ func newLogger(w io.Writer) zerolog.Logger {
 func (d *daemon) open(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		d.checkPlaces, d.lock, d.loadPolicy, d.unlock, d.openLog, d.openStore, d.openState,
-		d.checkAndProvision, d.startGroups, d.mount, d.listen, d.watchPolicy,
+		d.startPolicy, d.checkAndProvision, d.startGroups, d.mount, d.listen, d.watchPolicy,
 	} {
 		if err := step(ctx); err != nil {
 			return err

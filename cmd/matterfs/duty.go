@@ -13,8 +13,9 @@ import (
 // opDuties says for each request to the daemon which duties it takes. Root and
 // the daemon's own uid may ask for all; what is not named here is nobody else's.
 var opDuties = map[string][]string{
-	"reload": {"sysadmin"}, "umount": {"sysadmin"},
-	"user.disable": {"sysadmin", "secadmin"}, "user.enable": {"sysadmin", "secadmin"},
+	"reload": {"sysadmin", "secadmin"}, "umount": {"sysadmin"},
+	evPolicyPending: {"sysadmin", "secadmin"},
+	"user.disable":  {"sysadmin", "secadmin"}, "user.enable": {"sysadmin", "secadmin"},
 	"matter.freeze": {"sysadmin", "secadmin"}, "matter.unfreeze": {"sysadmin", "secadmin"},
 	"emergency": {"sysadmin", "secadmin", "auditor"},
 }
@@ -22,7 +23,13 @@ var opDuties = map[string][]string{
 // may tells whether a uid may ask for something now. Somebody who was disabled,
 // left or whose term is over has no duty any more: the same that keeps them out
 // of the drive.
-func (d *daemon) may(uid uint32, op string) bool { return d.onDuty(uid, opDuties[op]...) }
+func (d *daemon) may(uid uint32, op string) bool {
+	return selfJudged[op] || d.onDuty(uid, opDuties[op]...)
+}
+
+// selfJudged are requests that decide for themselves who may ask, and refuse root
+// what the others may.
+var selfJudged = map[string]bool{evPolicyApprove: true}
 
 func (d *daemon) onDuty(uid uint32, duties ...string) bool {
 	if uid == 0 || uid == uint32(os.Geteuid()) {

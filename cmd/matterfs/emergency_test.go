@@ -298,7 +298,7 @@ func TestDuties(t *testing.T) {
 	}{
 		{0, "umount", true}, {0, "user.disable", true}, {0, "no-such", true},
 		{leadUID, "user.disable", true}, {leadUID, "matter.unfreeze", true}, {leadUID, "emergency", true},
-		{leadUID, "umount", false}, {leadUID, "reload", false}, {leadUID, "no-such", false}, {leadUID, "", false},
+		{leadUID, "umount", false}, {leadUID, "reload", true}, {memberUID, "reload", false}, {leadUID, "no-such", false}, {leadUID, "", false},
 		{memberUID, "user.disable", false}, {memberUID, "emergency", false}, {4711, "user.disable", false},
 	} {
 		if got := d.may(c.uid, c.op); got != c.want {

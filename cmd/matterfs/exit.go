@@ -59,6 +59,8 @@ var exitTable = []exitRow{
 	{asErr[*policy.OwnershipError], exitPolicy, hintPolicyOwner},
 	{asErr[*policyTestsError], exitPolicy, hintTests},
 	{asErr[*vanishedError], exitPolicy, hintVanished},
+	{asErr[*lostPolicyError], exitPolicy, hintPolicyLost},
+	{asErr[*selfError], exitNotPermitted, hintSecond},
 	{asErr[*policyError], exitPolicy, hintPolicy},
 
 	{asErr[*noDaemonError], exitNoDaemon, hintNoDaemon},

@@ -5,7 +5,7 @@ package main
 // stable, the numbers of messages are not.
 var hintNames = map[msg]string{
 	hintUsage: "usage", hintPolicy: "policy", hintPolicyOwner: "policy.owner", hintPolicyMissing: "policy.missing",
-	hintTests: "policy.tests", hintVanished: "policy.vanished", hintNoDaemon: "daemon.none",
+	hintTests: "policy.tests", hintVanished: "policy.vanished", hintPolicyLost: "policy.lost", hintSecond: "second", hintNoDaemon: "daemon.none",
 	hintWrongIdentity: "key.identity", hintWrongPassphrase: "key.passphrase", hintNoKeystore: "key.none",
 	hintDamagedKeys: "key.damaged", hintRecipient: "key.recipient", hintLocked: "key.locked", hintSecretMode: "key.mode",
 	hintNotPermitted: "permission", hintLog: "log", hintLogMissing: "log.missing", hintLogEnd: "log.end",

@@ -82,12 +82,24 @@ const (
 	msgUnwritten
 	msgStateKept
 	msgStateAccepted
+	msgPolicyWaits
+	msgAlone
+	msgPolicyAlone
+	msgPolicyUnsealed
+	msgPolicyApplied
+	msgWordCounted
+	msgPolicyConfirmed
+	msgPolicySeen
+	msgAskYes
+	msgNotApproved
 	hintUsage
 	hintPolicy
 	hintPolicyOwner
 	hintPolicyMissing
 	hintTests
 	hintVanished
+	hintPolicyLost
+	hintSecond
 	hintNoDaemon
 	hintWrongIdentity
 	hintWrongPassphrase
@@ -178,6 +190,16 @@ var messages = map[msg][2]string{
 	msgUnwritten:        {"%s changes to the emergency list act but are not kept for the next mount", "紧急名单有 %s 项变更已生效但未能保存,重新挂载后会丢失"},
 	msgStateKept:        {"the refused state log is kept as %s", "被拒绝的状态日志已另存为 %s"},
 	msgStateAccepted:    {"state log accepted with %d records", "状态日志已接受,共 %d 条记录"},
+	msgPolicyWaits:      {"policy %[1]s waits, the one before it stays in force; security administrators whose word is missing: %[2]v (matterfs policy approve %[1]s), because:\n%[3]s", "策略 %[1]s 待审批,在此之前沿用原策略;尚缺安全管理员 %[2]v 人同意(matterfs policy approve %[1]s),原因:\n%[3]s"},
+	msgAlone:            {"fewer than two active security administrators: one person alone can widen access to the top level, lower a level or drop a wall", "在任安全管理员不足两人:一个人即可扩大最高密级的访问、降低密级或撤除隔离墙"},
+	msgPolicyAlone:      {"root put policy %s in force alone (%s); a security administrator must look at it and say: matterfs policy approve HASH", "root 单独启用了策略 %s(%s);须由安全管理员查看后执行:matterfs policy approve HASH"},
+	msgPolicyUnsealed:   {"the policy is in force, but the state log does not say so for the next mount: %s", "策略已生效,但未能写入状态日志,下次挂载时无从核对:%s"},
+	msgPolicyApplied:    {"policy %s is in force", "策略 %s 已生效"},
+	msgWordCounted:      {"your word for policy %s counts; missing: %d", "已记录您对策略 %s 的同意;尚缺 %d 人"},
+	msgPolicyConfirmed:  {"policy %s is confirmed", "策略 %s 已确认"},
+	msgPolicySeen:       {"root put policy %s in force alone on %s, because: %s", "root 于 %[2]s 单独启用了策略 %[1]s,理由:%[3]s"},
+	msgAskYes:           {"Say yes to it? [y/N] ", "是否同意?[y/N] "},
+	msgNotApproved:      {"nothing was changed", "未作任何改动"},
 
 	hintUsage:           {"matterfs --help lists the verbs, matterfs VERB --help their flags", "matterfs --help 列出命令,matterfs 命令 --help 列出选项"},
 	hintPolicy:          {"mend the lines named above, then run: matterfs policy check DIR", "请修正上述各行,然后运行:matterfs policy check DIR"},
@@ -185,6 +207,8 @@ var messages = map[msg][2]string{
 	hintPolicyMissing:   {"bring the policy back from its backup, or name it with --policy DIR", "请从备份恢复策略,或用 --policy DIR 指定"},
 	hintTests:           {"mend the policy or its tests, then run: matterfs policy test DIR", "请修正策略或其测试,然后运行:matterfs policy test DIR"},
 	hintVanished:        {"put the matter back into the policy; to hide it from everybody give it `status: sealed`", "请把该案件写回策略;若要对所有人隐藏,写 `status: sealed`"},
+	hintPolicyLost:      {"put the files of that policy back, or its copy in state/policies; if neither is left, root may put the files in force with: matterfs policy approve HASH DIR --emergency --reason TEXT", "请恢复该策略的文件,或 state/policies 中的副本;若均已丢失,root 可执行:matterfs policy approve HASH DIR --emergency --reason 理由"},
+	hintSecond:          {"a second security administrator must say it, from a login of their own", "须由另一名安全管理员从其本人的登录会话执行"},
 	hintNoDaemon:        {"start it with: matterfs mount DIR MOUNTPOINT", "请启动:matterfs mount DIR 挂载点"},
 	hintWrongIdentity:   {"name the identity this store was made for with --identity FILE, or use --passphrase-file FILE", "请用 --identity FILE 指定建库时的身份文件,或用 --passphrase-file FILE"},
 	hintWrongPassphrase: {"the whole first line of the file is the passphrase; check it, or use --identity FILE", "文件的整个第一行即口令;请核对,或使用 --identity FILE"},

@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
+	"matterfs/crypto/statelog"
 	"matterfs/policy"
 )
 
@@ -16,7 +18,8 @@ const noteNames = 20
 type policyChange struct {
 	old, next *policy.Policy
 	diff      *policy.Difference
-	failed    error // tests of next that fail, though it may be in force
+	failed    error             // tests of next that fail, though it may be in force
+	words     []statelog.Signed // that were said for it, where it needs any
 }
 
 func (c *policyChange) policy() *policy.Policy {
@@ -29,7 +32,8 @@ func (c *policyChange) policy() *policy.Policy {
 // nextPolicy loads what is on disk. A policy that fails its own tests is an
 // error unless it only takes access away: to keep the old one would keep what
 // somebody wanted gone. base, when given, is what was in force before the
-// changes of the last moment; a policy that takes away from that does too.
+// changes of the last moment; a policy that takes away from that does too. A
+// change that waits for somebody's word comes with a *pendingError.
 func (d *daemon) nextPolicy(base *policy.Policy) (*policyChange, error) {
 	next, err := ownPolicy(d.s.Policy)
 	if err != nil {
@@ -43,7 +47,10 @@ func (d *daemon) nextPolicy(base *policy.Policy) (*policyChange, error) {
 	if c.failed != nil && !narrows {
 		return c, c.failed
 	}
-	return c, d.checkVanished(next)
+	if err := d.checkVanished(next); err != nil {
+		return c, err
+	}
+	return c, d.needsSecond(c, now)
 }
 
 // narrow puts the policy on disk in force if it only takes access away, and
@@ -68,8 +75,10 @@ func (d *daemon) reloadQuietly(base *policy.Policy) {
 	defer d.reloads.Unlock()
 	_, before := d.policyState()
 	c, err := d.nextPolicy(base)
+	wait, pending := d.pendingNow(), (*pendingError)(nil)
 	switch {
-	case err == nil && before == nil && c.unchanged():
+	case err == nil && before == nil && wait == nil && c.unchanged():
+	case errors.As(err, &pending) && before == nil && wait != nil && wait.hash == pending.hash && wait.old == pending.old:
 	case err != nil && before != nil && err.Error() == before.Error():
 	default:
 		d.tell(d.take(self(), c, err))
@@ -80,6 +89,10 @@ func (d *daemon) reloadQuietly(base *policy.Policy) {
 func (d *daemon) tell(r reloadReport, err error) {
 	if err != nil {
 		d.a.say(msgReloadFailed, err)
+		return
+	}
+	if p := r.Pending; p != nil {
+		d.a.say(msgPolicyWaits, short(p.Hash), p.Needed, reasonText(p.Reasons))
 		return
 	}
 	d.a.say(msgReloaded, short(r.Hash), r.Users, r.Matters)
@@ -101,6 +114,9 @@ func (c *policyChange) report() reloadReport {
 func (c *policyChange) note() string {
 	lost, gained := c.people((*policy.AccessChange).Loses), c.people((*policy.AccessChange).Gains)
 	s := fmt.Sprintf("old %s new %s; less: %s; more: %s; levels: %d", short(c.old.Hash()), summary(c.next), lost, gained, len(c.diff.Levels))
+	for _, w := range c.words {
+		s += "; approved by " + w.By
+	}
 	if c.failed != nil {
 		s += "; in force although tests fail, as it only takes away"
 	}
@@ -140,6 +156,14 @@ func (c *policyChange) people(which func(*policy.AccessChange) bool) string {
 type policyFaults struct {
 	tests error // of the policy in force
 	watch error // changes of the files are not noticed
+	force error // which policy is in force is not sealed
+}
+
+func (d *daemon) notRemembered(err error) {
+	d.warn("seal which policy is in force", err)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.faults.force = err
 }
 
 func (d *daemon) testsFailed(err error) {
@@ -166,6 +190,18 @@ func (d *daemon) policyWarnings() (list []warning) {
 	}
 	if d.faults.watch != nil {
 		list = append(list, warn(true, "policy.watch", d.faults.watch.Error()))
+	}
+	if d.faults.force != nil {
+		list = append(list, warn(true, "policy.unsealed", d.faults.force.Error()))
+	}
+	if w := d.pending; w != nil {
+		list = append(list, warn(false, "policy.pending", short(w.hash), strconv.Itoa(wordsNeeded-len(w.words)), reasonText(w.reasons)))
+	}
+	if f, _ := d.emergency.inForce.Load().InForce(); f.Emergency {
+		list = append(list, warn(true, "policy.emergency", short(f.Hash), f.Reason))
+	}
+	if oneAlone(d.policy) {
+		list = append(list, warn(false, "policy.alone"))
 	}
 	return list
 }

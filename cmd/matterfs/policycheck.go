@@ -15,6 +15,7 @@ type policyReport struct {
 	Matters int    `json:"matters"`
 	Loose   string `json:"loose,omitempty"`   // why a mount would refuse it all the same
 	Exposed bool   `json:"exposed,omitempty"` // others can read it
+	Alone   bool   `json:"alone,omitempty"`   // one person alone can widen it
 }
 
 func newPolicyCheck(a *app) *cobra.Command {
@@ -43,6 +44,10 @@ func runPolicyCheck(a *app, dir string) error {
 	}
 	if r.Exposed {
 		a.say(msgPolicyExposed, dir)
+	}
+	if oneAlone(p) {
+		r.Alone = true
+		a.say(msgAlone)
 	}
 	if a.json {
 		return a.printJSON(r)

@@ -30,6 +30,9 @@ func (d *daemon) checkAndProvision(context.Context) error {
 		return err
 	}
 	d.keepPolicy()
+	if err := d.remember(self(), d.policy); err != nil {
+		return err
+	}
 	if err := d.provision(d.policy); err != nil {
 		return err
 	}

@@ -128,6 +128,7 @@ func TestReadmePolicyExample(t *testing.T) {
   zhang.wei: { uid: 10021, role: lawyer }
   li.na: { uid: 10022, role: lawyer }
 groups: { litigation: { unix: lit-team } }
+duties: { secadmin: [zhang.wei, li.na] }
 `
 	for name, heading := range map[string]string{"README.md": "### The policy", "README.zh.md": "### 策略"} {
 		dir := t.TempDir()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -16,7 +17,8 @@ type reloadReport struct {
 	Users   int    `json:"users"`
 	Matters int    `json:"matters"`
 
-	Failed []string `json:"failed_tests,omitempty"` // of a policy in force all the same
+	Failed  []string       `json:"failed_tests,omitempty"` // of a policy in force all the same
+	Pending *pendingReport `json:"pending,omitempty"`      // the new policy waits; the old one is in force
 }
 
 // loadPolicy is the policy a mount starts with.
@@ -76,14 +78,21 @@ func (d *daemon) reload(who actor) (reloadReport, error) {
 	return d.take(who, c, err)
 }
 
-// take puts a change in force unless err speaks against it.
+// take puts a change in force unless err speaks against it; a *pendingError leaves
+// it waiting, which is no failure.
 func (d *daemon) take(who actor, c *policyChange, err error) (reloadReport, error) {
+	if wait := (*pendingError)(nil); errors.As(err, &wait) {
+		return d.hold(who, c, wait)
+	}
 	first := err == nil && c.diff.Narrows()
 	if first { // what it takes away is gone before anything else is seen to
 		d.setPolicy(c.next, nil)
 	}
 	if err == nil {
 		err = d.adopt(c.next)
+	}
+	if err == nil && !first { // what gives something is sealed before it acts
+		err = d.remember(who, c.next)
 	}
 	if err != nil || !first {
 		d.setPolicy(c.policy(), err)
@@ -92,6 +101,9 @@ func (d *daemon) take(who actor, c *policyChange, err error) (reloadReport, erro
 		note := strings.ReplaceAll(err.Error(), "\n", "; ")
 		d.warn("record reload", d.record(who, audit.Record{Ev: "policy.reload", Res: "fail", Note: note}))
 		return reloadReport{}, err
+	}
+	if first {
+		d.notRemembered(d.remember(who, c.next))
 	}
 	d.testsFailed(c.failed)
 	d.groups.soon()
@@ -127,7 +139,7 @@ func (d *daemon) setPolicy(next *policy.Policy, err error) {
 	d.reloadErr = err
 	if err == nil {
 		d.staleAt.Store(0)
-		d.policy = next
+		d.policy, d.pending = next, nil
 		d.srv.SetPolicy(next)
 	} else if after := d.policy.StaleAfter(); after > 0 && !failedBefore {
 		d.staleAt.Store(time.Now().Add(after).UnixNano())

@@ -68,11 +68,7 @@ func (d *daemon) ready(readyFD int) error {
 // hangup is what SIGHUP does.
 func (d *daemon) hangup() {
 	d.warn("notify", d.a.notify(reloadingState()))
-	if r, err := d.reload(self()); err != nil {
-		d.a.say(msgReloadFailed, err)
-	} else {
-		d.a.say(msgReloaded, short(r.Hash), r.Users, r.Matters)
-	}
+	d.tell(d.reload(self()))
 	d.warn("notify", d.a.notify("READY=1"))
 }
 

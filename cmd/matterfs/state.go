@@ -54,6 +54,8 @@ type policyStatus struct {
 	Users   int    `json:"users"`
 	Matters int    `json:"matters"`
 	Error   string `json:"error,omitempty"` // of the last reload
+
+	Pending *pendingReport `json:"pending,omitempty"`
 }
 
 type matterStatus struct {
@@ -90,7 +92,7 @@ func (d *daemon) status(full bool) *status {
 	uid := os.Geteuid()
 	st.Warnings, st.Paths, st.UID, st.Drive = warnings, &d.s, &uid, &stats
 	p, reloadErr := d.policyState()
-	st.Policy = &policyStatus{p.Hash(), len(p.Users()), len(p.Matters()), errorText(reloadErr)}
+	st.Policy = &policyStatus{p.Hash(), len(p.Users()), len(p.Matters()), errorText(reloadErr), d.pendingNow().report()}
 	st.Matters = d.matterStates(p)
 	st.Audit = d.auditState()
 	for _, e := range d.keys.Envelopes() {
@@ -152,6 +154,7 @@ var warningTexts = map[string]msg{
 	"daemon.root": msgAsRoot, "groups.silent": msgGroupsSilent,
 	"kernel.old": msgOldKernel, "policy.reload": msgReloadFailed,
 	"policy.tests": msgTestsWarned, "policy.watch": msgWatchFailed,
+	"policy.pending": msgPolicyWaits, "policy.alone": msgAlone, "policy.emergency": msgPolicyAlone, "policy.unsealed": msgPolicyUnsealed,
 	"log.unavailable": msgLogDown, "data.foreign": msgForeign, "data.matter": msgBadMatter,
 	"data.damaged": msgDamaged, "policy.exposed": msgPolicyExposed, "state.unwritten": msgUnwritten,
 }

@@ -44,7 +44,6 @@ type Approval struct {
 	Old string `json:"old"` // hashes, 64 hex digits
 	New string `json:"new"`
 	Person
-	Brought bool `json:"brought,omitempty"` // by asking for the change
 }
 
 // Signed is an Approval with its place and time.
