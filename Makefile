@@ -89,7 +89,9 @@ lint: ## gofmt, vet, staticcheck, and the log verifier on other systems
 install: build ## install the command, manual pages, unit file, mount helper below DESTDIR
 	install -D -m 0755 build/matterfs $(DESTDIR)$(PREFIX)/bin/matterfs
 	install -D -m 0755 contrib/mount.matterfs $(DESTDIR)/sbin/mount.matterfs
+	ln -sf mount.matterfs $(DESTDIR)/sbin/mount.fuse.matterfs
 	install -D -m 0644 contrib/matterfs@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/matterfs@.service
+	install -D -m 0644 contrib/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/matterfs.conf
 	install -D -m 0644 contrib/smb.conf $(DESTDIR)$(PREFIX)/share/doc/matterfs/smb.conf
 	for page in contrib/man/*.[1-8]; do install -D -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
