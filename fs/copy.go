@@ -64,12 +64,21 @@ func copyRange(src, dst *request, from, to *handle, in *fuse.CopyFileRangeIn) (u
 	return uint32(done), fuse.OK
 }
 
-// copyRead reads and records one piece.
+// copyRead decides, reads and records one piece. A copy takes long: what the file got after
+// it moved above the caller, or after they left, is not copied.
 func (r *request) copyRead(h *handle, buf []byte, off int64) (int, syscall.Errno) {
 	if r.fs.opts.Audit.Healthy() != nil {
 		return 0, syscall.EIO
 	}
+	r.st = r.fs.state.Load()
+	if errno := r.allowHandle(h, policy.OpRead, &h.reads); errno != 0 {
+		return 0, errno
+	}
 	n, err := h.file.ReadAt(buf, off)
+	if !r.current() || r.moved() {
+		clear(buf)
+		return r.copyRead(h, buf, off)
+	}
 	rec := r.record("ok")
 	rec.H, rec.Off, rec.Len, rec.HasRange, rec.Flags = h.id, off, int64(n), err == nil, "copy"
 	if h.uid != r.hdr.Uid {

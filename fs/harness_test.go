@@ -169,6 +169,7 @@ type setup struct {
 	env   *policy.Env
 	now   func() time.Time            // the clock that decisions go by
 	disk  func(store.Disk) store.Disk // wraps the backing disk
+	off   without                     // defences that are switched off before the mount
 }
 
 func (s setup) mount(t testing.TB) *drive {
@@ -194,7 +195,9 @@ func (s setup) mount(t testing.TB) *drive {
 	if d.log, err = audit.Open(audit.Options{Dir: d.path("log"), StateDir: d.path("state"), StoreID: "test-store"}); err != nil {
 		t.Fatal(err)
 	}
-	d.srv, err = Mount(Options{Mountpoint: d.mnt, Store: d.store, Policy: p, Env: s.env, Audit: d.log, Logger: zerolog.New(os.Stderr), Now: s.now})
+	f := newFileSystem(Options{Mountpoint: d.mnt, Store: d.store, Policy: p, Env: s.env, Audit: d.log, Logger: zerolog.New(os.Stderr), Now: s.now})
+	f.off.set(s.off)
+	d.srv, err = mount(f)
 	if err != nil {
 		t.Fatal(err)
 	}

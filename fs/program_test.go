@@ -34,6 +34,7 @@ func programNamed(name string) func(args []string) error {
 		"write-and-stat": writeAndStat,
 		"ctimes":         printTimes,
 		"attack":         attack,
+		"watch-for":      watchFor,
 	}[name]
 }
 
