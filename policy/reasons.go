@@ -51,6 +51,9 @@ var reasons = map[string][2]string{
 func RuleText(rule, lang string) string {
 	text, ok := reasons[rule]
 	if !ok {
+		text, ok = driveReasons[rule]
+	}
+	if !ok {
 		kind, _, _ := strings.Cut(rule, ".")
 		if kind != "wall" && kind != "tag" {
 			kind, _, _ = strings.Cut(rule, ":")
