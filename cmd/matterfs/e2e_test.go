@@ -284,7 +284,7 @@ func untilRefused(u *as.User, path string) error {
 
 // retry does something until it works, and returns the last error.
 func retry(do func() error) (err error) {
-	for range 400 {
+	for range 1200 {
 		if err = do(); err == nil {
 			return nil
 		}

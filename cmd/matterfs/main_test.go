@@ -201,7 +201,7 @@ func cmdGone(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func waitFor(ts *testscript.TestScript, what string, ok func() bool) {
-	for range 200 {
+	for range 600 {
 		if ok() {
 			return
 		}

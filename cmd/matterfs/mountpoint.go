@@ -52,6 +52,8 @@ func emptyDir(path string) error {
 		return &mountpointError{path: path, why: "does not exist"}
 	case errors.Is(err, unix.ENOTDIR):
 		return &mountpointError{path: path, why: "is not a directory"}
+	case errors.Is(err, unix.ENOTCONN):
+		return &mountpointError{path: path, why: "carries a dead mount that is not of matterfs: umount it, or mount elsewhere", notEmpty: true}
 	case err != nil:
 		return err
 	case len(entries) > 0:

@@ -360,7 +360,7 @@ func TestLockNamesTheHolder(t *testing.T) {
 		t.Errorf("second lock: %v", err)
 	}
 	other := settings{State: t.TempDir(), Data: s.Data}
-	if _, err = lockStore(other); !errors.As(err, &busy) || busy.dir != s.Data {
+	if _, err = lockStore(other); !errors.As(err, &busy) || busy.dir != s.Data || busy.pid != os.Getpid() {
 		t.Errorf("same data by another state directory: %v", err)
 	}
 	l.release()
