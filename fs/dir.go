@@ -18,6 +18,7 @@ type entry struct {
 	ino    uint64
 	sealed []string
 	matter string // set at the root
+	own    bool   // the caller's own folder
 }
 
 // listing is one person's view of a directory: what they may know of, in the order that the
@@ -235,7 +236,7 @@ func (r *request) openFolder(e *entry) bool {
 	return true
 }
 
-// matters lists every matter of the policy that has a folder.
+// matters lists every matter of the policy that has a folder, and the caller's own folder.
 func (r *request) matters() []entry {
 	var es []entry
 	for _, m := range r.st.policy.Matters() {
@@ -243,13 +244,16 @@ func (r *request) matters() []entry {
 			es = append(es, entry{name: m.Folder, kind: crypto.Dir, ino: root.Ino(), matter: m.ID})
 		}
 	}
+	if u, ok := r.st.policy.UserByUID(r.hdr.Uid); ok && r.fs.opts.OwnFolders {
+		es = append(es, entry{name: ownName(u.Name), kind: crypto.Dir, ino: ownFolder | uint64(r.hdr.Uid), own: true})
+	}
 	sort.Slice(es, func(i, j int) bool { return es[i].name < es[j].name })
 	return es
 }
 
 // shows decides whether the caller may know of an entry.
 func (r *request) shows(e *entry) bool {
-	if e.name == "." || e.name == ".." {
+	if e.name == "." || e.name == ".." || e.own {
 		return true
 	}
 	if e.matter != "" {

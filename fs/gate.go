@@ -51,6 +51,8 @@ func (f *fileSystem) enter(m method, hdr *fuse.InHeader) (*request, syscall.Errn
 	switch {
 	case row.class == classNone:
 		return r, r.refuse("op.unknown", "the drive has no rule for this request", syscall.EPERM)
+	case isOwn(hdr.NodeId):
+		return r, r.fixedOwn()
 	case r.node == nil:
 		return r, syscall.ESTALE
 	case row.class == classRefused:
@@ -151,6 +153,7 @@ func (r *request) denied() syscall.Errno {
 	if err := r.fs.refusals.note(r.fs.opts.Audit, r.record("deny")); err != nil {
 		return syscall.EIO
 	}
+	r.notify()
 	return shownAs[r.dec.Shown]
 }
 

@@ -94,6 +94,10 @@ func (r *request) lookupMatter(name string, out *fuse.EntryOut) fuse.Status {
 	r.dec = r.st.policy.SeesRoot(r.hdr.Uid, r.fs.now(), r.st.env)
 	switch {
 	case !r.dec.Allow:
+	case r.fs.hasOwn(r.dec.User, name):
+		r.fs.misses.entered(name, epoch)
+		r.fs.ownEntry(r.hdr.Uid, out)
+		return fuse.OK
 	case !known:
 		r.dec = absent(r.dec.User)
 	default:

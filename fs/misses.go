@@ -150,7 +150,7 @@ func (r *request) refuseName(name string, known bool) fuse.Status {
 	case known && plain == syscall.EACCES && r.on.matter != "":
 		plain = r.fs.misses.knocked(r.hdr.Uid, name, plain, now)
 	default:
-		plain, again = r.fs.misses.missed(r.hdr, name, known && r.fs.inUse(name), plain, now)
+		plain, again = r.fs.misses.missed(r.hdr, name, known && r.fs.inUse(name) || strings.HasPrefix(name, policy.PersonalPrefix), plain, now)
 		if plain == syscall.ENOMEM {
 			r.dec.Rule = ruleGuess
 		}

@@ -19,6 +19,8 @@ func (f *fileSystem) Rename(_ <-chan struct{}, in *fuse.RenameIn, oldName, newNa
 	}
 	to := f.nodes.get(in.Newdir)
 	switch {
+	case isOwn(in.Newdir):
+		return fuse.Status(r.fixedOwn())
 	case to == nil:
 		return fuse.Status(syscall.ESTALE)
 	case r.node.isRoot() || to.isRoot():

@@ -27,6 +27,7 @@ type Options struct {
 	Env        *policy.Env      // group membership and the emergency list
 	Audit      *audit.Log       // open; the mount does not close it
 	Logger     zerolog.Logger   // diagnostics; never names, keys or content
+	OwnFolders bool             // gives each user a folder at the root with the list of what they were refused
 	Now        func() time.Time // default time.Now
 	Mounter    Mounter          // default: this process mounts and unmounts
 }
@@ -47,6 +48,7 @@ type fileSystem struct {
 	refusals *refusals
 	dropper  *dropper
 	misses   *misses
+	notices  *notices
 	mender   *mender
 	damaged  atomic.Uint64 // answers of EIO because of damage on the backing disk
 
@@ -83,7 +85,7 @@ func newFileSystem(o Options) *fileSystem {
 	f := &fileSystem{
 		opts: o, log: o.Logger, now: o.Now, started: o.Now().Truncate(time.Second), daemonUID: uint32(os.Geteuid()),
 		nodes: newNodeTable(), handles: newHandleTable(), procs: newProcCache(), refusals: newRefusals(), dropper: newDropper(),
-		misses: newMisses(),
+		misses: newMisses(), notices: newNotices(),
 	}
 	f.mender = newMender(f)
 	f.state.Store(&state{policy: o.Policy, env: o.Env, gen: 1})
@@ -106,7 +108,7 @@ func mount(f *fileSystem) (*Server, error) {
 	f.dropper.pages = func(id uint64) { s.fuse.InodeNotify(id, 0, 0) }
 	f.dropper.attrs = func(id uint64) { s.fuse.InodeNotify(id, -1, 0) }
 	if s.kernel.fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err == nil {
-		s.fuse, err = fuse.NewServer(f, fmt.Sprintf("/dev/fd/%d", fd), f.mountOptions())
+		s.fuse, err = fuse.NewServer(newFront(f), fmt.Sprintf("/dev/fd/%d", fd), f.mountOptions())
 	}
 	if err != nil {
 		s.kernel.close()
