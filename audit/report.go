@@ -80,14 +80,14 @@ type Report struct {
 	UnanchoredFrom uint64 `json:"unanchored_from,omitempty"` // records at the end that the head does not know; both 0: none
 	UnanchoredTo   uint64 `json:"unanchored_to,omitempty"`
 
-	Seals    uint64 `json:"seals"`              // seals that are right
-	SealedTo uint64 `json:"sealed_to"`          // last record that they cover
-	Epochs   uint64 `json:"epochs"`             // changes of keys
-	FixedTo  uint64 `json:"fixed_to,omitempty"` // last record sealed with a key that has been erased since
-	Key      string `json:"key,omitempty"`      // where the verification key came from: "given", "log", "none"
-	KeptTo   uint64 `json:"kept_to,omitempty"`  // records that the outside checkpoint covers
-	Partial  bool   `json:"partial,omitempty"`  // only a part of the log was read, seals were not checked
-	Level    string `json:"level"`              // best assurance there is: "none", "head", "seal", "checkpoint"
+	Seals    uint64 `json:"seals"`             // seals that are right
+	SealedTo uint64 `json:"sealed_to"`         // last record that they cover
+	Epochs   uint64 `json:"epochs"`            // changes of keys
+	FixedTo  uint64 `json:"fixed_to"`          // last record sealed with a key that has been erased since
+	Key      string `json:"key"`               // where the verification key came from: "given", "log", "none"
+	KeptTo   uint64 `json:"kept_to,omitempty"` // records that the outside checkpoint covers
+	Partial  bool   `json:"partial,omitempty"` // only a part of the log was read, seals were not checked
+	Level    string `json:"level"`             // best assurance there is: "none", "head", "seal", "checkpoint"
 
 	Recoveries []Found   `json:"recoveries,omitempty"`
 	Problems   []Problem `json:"problems"`

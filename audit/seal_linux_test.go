@@ -210,6 +210,20 @@ func TestKeysChange(t *testing.T) {
 	wantClean(t, o, rep.LastSeq)
 }
 
+// Keys that change twice without a seal between them, as when a store is mounted only now and then.
+func TestKeysChangeWithoutASealBetween(t *testing.T) {
+	o := sealedOptions(t)
+	vkey := firstKey(t, o)
+	l := openSealed(t, o, handPaced())
+	nextEpoch(t, l)
+	nextEpoch(t, l)
+	nextEpoch(t, l)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantSealed(t, verifyKept(t, o, vkey, nil), 7, 4)
+}
+
 var errStop = errors.New("stopped by the test")
 
 // Stopped after any step of a change of keys, the next start ends it: one key, no gap in the row, everything sealed.

@@ -2,40 +2,59 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"matterfs/audit"
 )
 
+type verifyFlags struct {
+	dir, storeID, against, since string
+	keys                         []string
+	strict                       bool
+}
+
 func newAuditVerify(a *app) *cobra.Command {
-	var storeID string
+	var o verifyFlags
 	c := &cobra.Command{
 		Use:   "verify [DIR]",
 		Short: "tell whether the log is whole and unchanged",
-		Long: "verify reads the whole log of the store in DIR, or in a log directory, and compares it with itself and\n" +
-			"with the head in the state directory. It ends with 10 when lines were changed, inserted or taken out,\n" +
-			"and with 11 when the end is missing.",
+		Long: "verify reads the whole log of the store in DIR, or in a log directory, and compares it with itself, with its seals,\n" +
+			"with the head in the state directory, and with what was kept elsewhere: the verification key that init printed, and\n" +
+			"a checkpoint. It ends with 10 when lines were changed, inserted or taken out, with 11 when the end is missing, and\n" +
+			"with 12 when the log is not the one of the checkpoint. The last line says what vouches for which records.",
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return runAuditVerify(a, optional(args, 0), storeID) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.dir = optional(args, 0)
+			return runAuditVerify(a, o)
+		},
 	}
-	c.Flags().StringVar(&storeID, "store-id", "", "`id` of the store the log belongs to, where its keys directory is out of reach")
+	f := c.Flags()
+	f.StringVar(&o.storeID, "store-id", "", "`id` of the store the log belongs to, where its keys directory is out of reach")
+	f.StringArrayVar(&o.keys, "key", nil, "verification `key` that was kept elsewhere, or a file that holds it; may be repeated")
+	f.StringVar(&o.against, "against", "", "`FILE` with a checkpoint that was kept elsewhere")
+	f.StringVar(&o.since, "since", "", "read only the segments from this `DATE` on (2026-01-31); seals are not checked then")
+	f.BoolVar(&o.strict, "strict", false, "check that each line is JSON, even where the hashes are right (slower)")
 	return c
 }
 
-func runAuditVerify(a *app, dir, storeID string) error {
-	at, err := a.findLog(dir)
+func runAuditVerify(a *app, f verifyFlags) error {
+	at, err := a.findLog(f.dir)
 	if err != nil {
 		return err
 	}
-	id, err := a.storeIDFor(dir, storeID)
+	o, err := a.verifyOptions(at, f)
 	if err != nil {
 		return err
 	}
-	o := audit.VerifyOptions{Dir: at.log, StateDir: readable(at.state), StoreID: id}
 	r, err := audit.Verify(o)
+	if bad := (*audit.NoteError)(nil); errors.As(err, &bad) {
+		return usagef("%v", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -46,6 +65,31 @@ func runAuditVerify(a *app, dir, storeID string) error {
 		return &exitError{code}
 	}
 	return nil
+}
+
+func (a *app) verifyOptions(at logPlace, f verifyFlags) (o audit.VerifyOptions, err error) {
+	o = audit.VerifyOptions{Dir: at.log, StateDir: readable(at.state), Strict: f.strict}
+	if o.Keys, err = keptKeys(f.keys); err != nil {
+		return o, usagef("--key: %v", err)
+	}
+	if f.against != "" {
+		if o.Against, err = os.ReadFile(f.against); err != nil {
+			return o, usagef("--against: %v", err)
+		}
+	}
+	if f.since != "" {
+		if o.Against != nil || o.Keys != nil {
+			return o, usagef("--since reads a part of the log; --key and --against need all of it")
+		}
+		if o.Since, err = time.ParseInLocation(time.DateOnly, f.since, time.Local); err != nil {
+			return o, usagef("--since %q is no date like 2026-01-31", f.since)
+		}
+	}
+	if onTerminal(a.err) && !a.json {
+		o.Progress = func(n uint64) { fmt.Fprintf(a.err, "\r%d ", n) }
+	}
+	o.StoreID, err = a.storeIDFor(f.dir, f.storeID)
+	return o, err
 }
 
 // readable is the state directory, or nothing where an auditor may not read
@@ -63,6 +107,9 @@ func readable(dir string) string {
 func (a *app) printReport(r *audit.Report) error {
 	if a.json {
 		return a.printJSON(r)
+	}
+	if onTerminal(a.err) {
+		fmt.Fprint(a.err, "\r\x1b[K") // takes the progress away
 	}
 	for _, p := range r.Problems {
 		if err := a.printf("%s\n", p); err != nil {

@@ -196,12 +196,15 @@ func (d *daemon) opener(ctx context.Context) (*opener, error) {
 
 // keysError names the directory where the library names only the trouble.
 func keysError(dir string, err error) error {
+	if err == nil {
+		return nil
+	}
 	return fmt.Errorf("keys %s: %w", dir, err)
 }
 
 func (d *daemon) openLog(context.Context) error {
 	group := d.auditGroup()
-	l, err := audit.Open(audit.Options{Dir: d.s.Log, StateDir: d.s.State, StoreID: d.storeID, Now: time.Now, Group: group})
+	l, err := audit.Open(audit.Options{Dir: d.s.Log, StateDir: d.s.State, StoreID: d.storeID, Now: time.Now, Group: group, Seal: true})
 	if err != nil {
 		return &logError{err}
 	}

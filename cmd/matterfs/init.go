@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"matterfs/audit"
 	"matterfs/crypto/keystore"
 	"matterfs/crypto/store"
 )
@@ -55,6 +56,7 @@ type initReport struct {
 	Recovery   []string `json:"recovery,omitempty"`
 	Passphrase bool     `json:"passphrase"`
 	NewKey     bool     `json:"identity_written"`
+	LogKey     string   `json:"log_key"` // verification key of the log
 }
 
 func runInit(a *app, o initOptions) (err error) {
@@ -80,6 +82,7 @@ type maker struct {
 	keys   keystore.InitOptions
 	newKey []byte // identity file to write, nil when the recipients were given
 	store  string
+	logKey string
 	made   []string
 	who    *serviceUser // whom the daemon is to become; nil: root
 }
@@ -202,6 +205,9 @@ func (m *maker) make() error {
 	if err := m.write(m.s.storeIDFile(), []byte(m.store+"\n"), 0o644); err != nil {
 		return err
 	}
+	if err := m.makeLogKey(); err != nil {
+		return err
+	}
 	if m.who != nil {
 		if err := m.giveTo(*m.who); err != nil {
 			return err
@@ -209,6 +215,14 @@ func (m *maker) make() error {
 	}
 	// The configuration is last: it is what makes the directory a store.
 	return m.write(m.s.Config, configText(m.s), 0o644)
+}
+
+// makeLogKey makes the first key that seals the log. Whoever keeps its
+// verification key elsewhere can tell later whether the log was rewritten.
+func (m *maker) makeLogKey() (err error) {
+	m.made = append(m.made, filepath.Join(m.s.State, audit.KeysName), filepath.Join(m.s.Log, audit.VKeyName))
+	m.logKey, err = audit.InitKeys(audit.Options{Dir: m.s.Log, StateDir: m.s.State, StoreID: m.store, Group: auditGID()})
+	return err
 }
 
 func (m *maker) makeStore(keys *keystore.Keystore) error {
@@ -335,7 +349,7 @@ func auditGID() int {
 
 func (m *maker) report(a *app) error {
 	r := initReport{Store: m.store, Paths: m.s, Recipients: m.keys.Recipients, Recovery: m.keys.Recovery,
-		Passphrase: m.keys.Passphrase != nil, NewKey: m.newKey != nil}
+		Passphrase: m.keys.Passphrase != nil, NewKey: m.newKey != nil, LogKey: m.logKey}
 	if a.json {
 		return a.printJSON(r)
 	}

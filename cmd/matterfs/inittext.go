@@ -86,6 +86,14 @@ func (a *app) printInit(r initReport) error {
 	if r.NewKey {
 		lines = append(lines, a.text(msgInitKeepIdentity, r.Paths.Identity))
 	}
+	lines = append(lines, a.text(msgInitLogKey), "  "+r.LogKey)
+	if onTerminal(a.out) {
+		code, err := qrText(r.LogKey)
+		if err != nil {
+			return err
+		}
+		lines = append(lines, code)
+	}
 	firm := filepath.Join(r.Paths.Policy, "firm.yaml")
 	lines = append(lines, a.text(msgInitNext, firm, r.Paths.Dir, r.Paths.Dir))
 	return a.printf("%s\n", strings.Join(lines, "\n"))

@@ -62,6 +62,7 @@ const (
 	msgInitRecovery
 	msgInitPassphrase
 	msgInitKeepIdentity
+	msgInitLogKey
 	msgInitNext
 	msgPolicyOK
 	msgPolicyLoose
@@ -82,6 +83,7 @@ const (
 	msgUnwritten
 	msgStateKept
 	msgStateAccepted
+	msgKeysAccepted
 	msgPolicyWaits
 	msgAlone
 	msgPolicyAlone
@@ -92,6 +94,11 @@ const (
 	msgPolicySeen
 	msgAskYes
 	msgNotApproved
+	msgFromFiles
+	msgGroupsNow
+	msgListsMended
+	msgNotServed
+	msgUntil
 	hintUsage
 	hintPolicy
 	hintPolicyOwner
@@ -105,6 +112,7 @@ const (
 	hintWrongPassphrase
 	hintNoKeystore
 	hintDamagedKeys
+	hintOldKeys
 	hintRecipient
 	hintLocked
 	hintSecretMode
@@ -170,6 +178,7 @@ var messages = map[msg][2]string{
 	msgInitRecovery:     {"recovery:", "恢复公钥:"},
 	msgInitPassphrase:   {"passphrase: yes", "口令:已设置"},
 	msgInitKeepIdentity: {"identity: %s opens this store. Copy it to a safe place away from this machine; without it the documents are lost.", "身份文件:%s 可打开本库。请复制到本机以外的安全处;遗失则文件无法恢复。"},
+	msgInitLogKey:       {"verification key of the log; keep it away from this machine, audit verify --key proves with it that nobody rewrote the log:", "日志验证公钥;请保存在本机以外,audit verify --key 凭它证明日志未被改写:"},
 	msgInitNext:         {"next: edit %s, then run: matterfs policy check %s && matterfs mount %s MOUNTPOINT", "下一步:编辑 %s,然后运行:matterfs policy check %s && matterfs mount %s 挂载点"},
 	msgPolicyOK:         {"policy ok: %s, %d users, %d matters", "策略有效:%s,用户 %d,案件 %d"},
 	msgPolicyLoose:      {"a mount would refuse this policy: %v", "挂载时会拒绝此策略:%v"},
@@ -189,6 +198,7 @@ var messages = map[msg][2]string{
 	msgAlready:          {"%s; it was so already", "%s(原已如此)"},
 	msgUnwritten:        {"%s changes to the emergency list act but are not kept for the next mount", "紧急名单有 %s 项变更已生效但未能保存,重新挂载后会丢失"},
 	msgStateKept:        {"the refused state log is kept as %s", "被拒绝的状态日志已另存为 %s"},
+	msgKeysAccepted:     {"keystore accepted at %s", "密钥库已按 %s 接受"},
 	msgStateAccepted:    {"state log accepted with %d records", "状态日志已接受,共 %d 条记录"},
 	msgPolicyWaits:      {"policy %[1]s waits, the one before it stays in force; security administrators whose word is missing: %[2]v (matterfs policy approve %[1]s), because:\n%[3]s", "策略 %[1]s 待审批,在此之前沿用原策略;尚缺安全管理员 %[2]v 人同意(matterfs policy approve %[1]s),原因:\n%[3]s"},
 	msgAlone:            {"fewer than two active security administrators: one person alone can widen access to the top level, lower a level or drop a wall", "在任安全管理员不足两人:一个人即可扩大最高密级的访问、降低密级或撤除隔离墙"},
@@ -199,6 +209,11 @@ var messages = map[msg][2]string{
 	msgPolicyConfirmed:  {"policy %s is confirmed", "策略 %s 已确认"},
 	msgPolicySeen:       {"root put policy %s in force alone on %s, because: %s", "root 于 %[2]s 单独启用了策略 %[1]s,理由:%[3]s"},
 	msgAskYes:           {"Say yes to it? [y/N] ", "是否同意?[y/N] "},
+	msgFromFiles:        {"answered from the files: they may not be in force, and nobody is taken to be disabled, no matter frozen", "依据策略文件回答:文件不一定已生效,且未计入紧急停用与冻结"},
+	msgGroupsNow:        {"members of unix groups are those of now, whatever the day asked about: %s", "系统组成员以当前为准,与所问日期无关:%s"},
+	msgListsMended:      {"the state log was mended before then (state.accept): the emergency list may have been shorter than the log says", "此前状态日志曾经修复(state.accept):紧急名单可能少于日志所载"},
+	msgNotServed:        {"the drive was not mounted then: nobody could read anything", "当时未挂载:任何人都无法读取"},
+	msgUntil:            {"until %s", "至 %s"},
 	msgNotApproved:      {"nothing was changed", "未作任何改动"},
 
 	hintUsage:           {"matterfs --help lists the verbs, matterfs VERB --help their flags", "matterfs --help 列出命令,matterfs 命令 --help 列出选项"},
@@ -213,6 +228,8 @@ var messages = map[msg][2]string{
 	hintWrongIdentity:   {"name the identity this store was made for with --identity FILE, or use --passphrase-file FILE", "请用 --identity FILE 指定建库时的身份文件,或用 --passphrase-file FILE"},
 	hintWrongPassphrase: {"the whole first line of the file is the passphrase; check it, or use --identity FILE", "文件的整个第一行即口令;请核对,或使用 --identity FILE"},
 	hintNoKeystore:      {"bring the keys directory back from its own backup (data backups never hold it), or name it with --keys DIR", "请从密钥备份恢复密钥目录(数据备份不含密钥),或用 --keys DIR 指定"},
+	hintOldKeys: {"bring the newest copy of the keys directory back; where there is none, matterfs state accept DIR --keys --reason TEXT",
+		"请恢复密钥目录的最新副本;若已没有,请运行 matterfs state accept DIR --keys --reason 原因"},
 	hintDamagedKeys:     {"bring the keys directory back from its backup", "请从备份恢复密钥目录"},
 	hintRecipient:       {"a recipient is the public key that age-keygen prints, age1...", "收件人是 age-keygen 输出的公钥,形如 age1..."},
 	hintLocked:          {"give --identity FILE or --passphrase-file FILE, or start it from a terminal", "请给出 --identity FILE 或 --passphrase-file FILE,或在终端中启动"},

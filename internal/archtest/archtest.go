@@ -84,6 +84,7 @@ var libraries = []library{
 	{"golang.org/x/term", []string{"cmd"}, "only commands talk to a terminal"},
 	{"github.com/fsnotify/fsnotify", []string{"cmd"}, "only the daemon watches files"},
 	{"golang.org/x/mod", []string{"audit", "cmd"}, "signed notes and Merkle proofs belong to the log"},
+	{"rsc.io/qr", []string{"cmd"}, "only commands draw"},
 	{"golang.org/x/text", []string{"policy", "audit", "cmd"}, "text is for people: messages, widths, encodings"},
 	{"golang.org/x/sys", allRooms, "system calls that the standard library lacks"},
 }

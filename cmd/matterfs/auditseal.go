@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"matterfs/audit"
+)
+
+type sealOptions struct {
+	dir, file string
+	qr        bool
+}
+
+func newAuditCheckpoint(a *app) *cobra.Command {
+	var o sealOptions
+	c := &cobra.Command{
+		Use:   "checkpoint [DIR]",
+		Short: "print the newest checkpoint of the log, to keep elsewhere",
+		Long: "checkpoint prints the newest checkpoint: how many records the log has and the root of the tree over them, signed.\n" +
+			"Keep it where the server's administrators cannot reach it. audit verify --against FILE then shows whether the log\n" +
+			"is still the one it was, even when somebody rewrote it with the keys of the server.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.dir = optional(args, 0)
+			return runAuditCheckpoint(a, o)
+		},
+	}
+	c.Flags().StringVar(&o.file, "file", "", "write it to `FILE` instead")
+	c.Flags().BoolVar(&o.qr, "qr", false, "print it as a QR code")
+	return c
+}
+
+func newAuditKey(a *app) *cobra.Command {
+	var o sealOptions
+	c := &cobra.Command{
+		Use:   "key [DIR]",
+		Short: "print the verification key of the log, to keep elsewhere",
+		Long: "key prints the verification key that the log's seals go back to, as init printed it; where keys were lost, one line more\n" +
+			"for each time. Only a key that was kept away from the server proves anything: audit verify --key KEY.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.dir = optional(args, 0)
+			return runAuditKey(a, o)
+		},
+	}
+	c.Flags().BoolVar(&o.qr, "qr", false, "print it as a QR code")
+	return c
+}
+
+func runAuditCheckpoint(a *app, o sealOptions) error {
+	at, err := a.findLog(o.dir)
+	if err != nil {
+		return err
+	}
+	b, err := newestCheckpoint(at.log)
+	if err != nil {
+		return err
+	}
+	if o.file != "" {
+		return os.WriteFile(o.file, b, 0o644)
+	}
+	return a.printNote(string(b), o.qr)
+}
+
+// newestCheckpoint is the one that the daemon left beside the log, or that of
+// the last seal where that file is missing or a crash cut it short.
+func newestCheckpoint(dir string) ([]byte, error) {
+	b, err := os.ReadFile(filepath.Join(dir, audit.CheckpointName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if _, bad := audit.ParseCheckpoint(b); bad == nil {
+		return b, nil
+	}
+	b = nil
+	err = audit.ReadRecords(dir, func(_ []byte, r *audit.Parsed) error {
+		if r.Ev == "audit.seal" {
+			b = []byte(r.Signed)
+		}
+		return nil
+	})
+	if err == nil && b == nil {
+		err = errNoSeal
+	}
+	return b, err
+}
+
+// errNoSeal: the log was never sealed, so that there is nothing to keep.
+var errNoSeal = errors.New("the log has no seal yet")
+
+func runAuditKey(a *app, o sealOptions) error {
+	at, err := a.findLog(o.dir)
+	if err != nil {
+		return err
+	}
+	keys, err := audit.ReadKeys(at.log)
+	if err != nil {
+		return err
+	}
+	if len(keys) == 0 {
+		return errNoSeal
+	}
+	if o.qr {
+		return a.printNote(keys[len(keys)-1], true)
+	}
+	return a.printNote(strings.Join(keys, "\n")+"\n", false)
+}
+
+// printNote prints text that people keep, or its QR code.
+func (a *app) printNote(text string, asQR bool) error {
+	if asQR {
+		var err error
+		if text, err = qrText(text); err != nil {
+			return err
+		}
+	}
+	return a.printf("%s", text)
+}
+
+// onTerminal says that a person reads f.
+func onTerminal(f any) bool {
+	file, ok := f.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// keptKeys reads what --key was given: the key, or a file that holds it.
+func keptKeys(given []string) (keys []string, err error) {
+	for _, k := range given {
+		if b, err := os.ReadFile(k); err == nil {
+			k = string(bytes.TrimSpace(b))
+		} else if !strings.Contains(k, "+") {
+			return nil, err
+		}
+		keys = append(keys, strings.Fields(k)...)
+	}
+	return keys, nil
+}
