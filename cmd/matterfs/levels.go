@@ -9,6 +9,9 @@ import (
 	"matterfs/policy"
 )
 
+// evRelabel is the event of a folder that got another level.
+const evRelabel = "relabel"
+
 // sealLevels writes the levels of folder rules into the folders that are there,
 // so that they stay when somebody moves the folder in the data directory, or a
 // rule is dropped from the policy (DESIGN 6). Folders made or moved later are
@@ -21,7 +24,7 @@ func (d *daemon) sealLevels(p *policy.Policy) {
 			continue
 		}
 		err := fs.SealLevels(p, root.Root, func(o *store.Object, level string) error {
-			return d.record(self(), audit.Record{Ev: "relabel", Res: "ok", Matter: m.ID, Client: m.Client,
+			return d.record(self(), audit.Record{Ev: evRelabel, Res: "ok", Matter: m.ID, Client: m.Client,
 				Path: o.Path(), FID: o.ID().String(), Level: level})
 		})
 		if err != nil {

@@ -14,7 +14,7 @@ func newPolicy(a *app) *cobra.Command {
 		Use: "policy", Short: "check, test and explain a policy",
 		Args: cobra.NoArgs, RunE: needVerb,
 	}
-	c.AddCommand(newPolicyCheck(a), newPolicyTest(a), newPolicyExplain(a), newPolicyCan(a), newPolicyDiff(a), newPolicyReload(a), newPolicyApprove(a))
+	c.AddCommand(newPolicyCheck(a), newPolicyTest(a), newPolicyExplain(a), newPolicyCan(a), newPolicyDiff(a), newPolicyReload(a), newPolicyApprove(a), newPolicyWho(a), newPolicyHistory(a))
 	return c
 }
 

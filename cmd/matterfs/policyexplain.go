@@ -59,6 +59,7 @@ func newPolicyExplain(a *app) *cobra.Command {
 		Short: "show each gate a user passes or fails",
 		Long: "explain asks the policy of the store, or in the policy directory, DIR: may USER do OP on PATH?\n" +
 			"OP is read, write, create, delete, rename or a finer operation; PATH is MATTER or MATTER/FOLDER/FILE.\n" +
+			"Of a store, --at a moment past asks the policy that was in force then, with the emergency list of then.\n" +
 			"It ends with 0 for yes and 1 for no.",
 		Args: cobra.RangeArgs(2, 3),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -97,21 +98,34 @@ type question struct {
 	p    *policy.Policy
 	user string
 	r    policy.Request
+	then *then // what stood beside the policy
 }
 
 func (a *app) question(o questionOptions, dir string) (*question, error) {
 	if o.as == "" {
 		return nil, usagef("whose access? give --as USER")
 	}
-	_, p, err := a.policyAt(dir)
+	p, t, err := a.policyFor(o.at, dir)
 	if err != nil {
 		return nil, err
 	}
-	q := &question{p: p, user: userName(p, o.as)}
+	q := &question{p: p, user: userName(p, o.as), then: t}
 	in := func(group, _ string) (member, known bool) { return slices.Contains(o.groups, group), true }
-	q.r = policy.Request{Own: o.own, Env: &policy.Env{Groups: in}}
+	q.r = policy.Request{Own: o.own, Env: t.env(in)}
 	q.r.At, err = parseAt(o.at, p.Zone())
 	return q, err
+}
+
+// policyFor is the policy in force in a store at a moment past, else the one in
+// the files.
+func (a *app) policyFor(at, dir string) (*policy.Policy, *then, error) {
+	if at != "" {
+		if p, t, err := a.pastPolicy(dir, at); err != nil || p != nil {
+			return p, t, err
+		}
+	}
+	_, p, err := a.policyAt(dir)
+	return p, &then{}, err
 }
 
 // userName accepts a uid too. Somebody whom the policy does not know is a fair
@@ -163,6 +177,7 @@ func (q *question) about(op, path string) error {
 	if m, ok := q.p.MatterByFolder(head); ok {
 		q.r.Matter = m.ID
 	}
+	q.r.Sealed = q.then.sealed(q.r.Matter, q.r.Path)
 	return nil
 }
 
