@@ -69,6 +69,7 @@ const (
 	msgTestsOK
 	msgTestsFailed
 	msgAllowed
+	msgNothingRefused
 	msgRefused
 	msgAsk
 	msgNotReached
@@ -99,6 +100,10 @@ const (
 	msgListsMended
 	msgNotServed
 	msgUntil
+	msgWouldRefuse
+	msgRefusedAlready
+	msgNewlyCould
+	msgReplayed
 	hintUsage
 	hintPolicy
 	hintPolicyOwner
@@ -184,6 +189,7 @@ var messages = map[msg][2]string{
 	msgPolicyLoose:      {"a mount would refuse this policy: %v", "挂载时会拒绝此策略:%v"},
 	msgTestsOK:          {"%d policy tests passed", "%d 项策略测试通过"},
 	msgTestsFailed:      {"%d of %d policy tests failed", "策略测试 %[2]d 项中 %[1]d 项失败"},
+	msgNothingRefused:   {"nothing was refused you lately", "您最近没有被拒绝的操作"},
 	msgAllowed:          {"allowed", "允许"},
 	msgRefused:          {"refused", "拒绝"},
 	msgNotReached:       {"(not reached)", "(未及此关)"},
@@ -214,6 +220,10 @@ var messages = map[msg][2]string{
 	msgListsMended:      {"the state log was mended before then (state.accept): the emergency list may have been shorter than the log says", "此前状态日志曾经修复(state.accept):紧急名单可能少于日志所载"},
 	msgNotServed:        {"the drive was not mounted then: nobody could read anything", "当时未挂载:任何人都无法读取"},
 	msgUntil:            {"until %s", "至 %s"},
+	msgWouldRefuse:      {"would be refused, %d times from %s to %s, by %s", "将被拒绝,共 %d 次,%s 至 %s,规则 %s"},
+	msgRefusedAlready:   {"(refused by the policy in force too)", "(现行策略也已拒绝)"},
+	msgNewlyCould:       {"newly could: %s", "将新增权限:%s"},
+	msgReplayed:         {"%d accesses since %s: %d kinds would be refused, %d people gain", "自 %[2]s 起 %[1]d 次访问:%[3]d 类将被拒绝,%[4]d 人次将新增权限"},
 	msgNotApproved:      {"nothing was changed", "未作任何改动"},
 
 	hintUsage:           {"matterfs --help lists the verbs, matterfs VERB --help their flags", "matterfs --help 列出命令,matterfs 命令 --help 列出选项"},
@@ -230,32 +240,32 @@ var messages = map[msg][2]string{
 	hintNoKeystore:      {"bring the keys directory back from its own backup (data backups never hold it), or name it with --keys DIR", "请从密钥备份恢复密钥目录(数据备份不含密钥),或用 --keys DIR 指定"},
 	hintOldKeys: {"bring the newest copy of the keys directory back; where there is none, matterfs state accept DIR --keys --reason TEXT",
 		"请恢复密钥目录的最新副本;若已没有,请运行 matterfs state accept DIR --keys --reason 原因"},
-	hintDamagedKeys:     {"bring the keys directory back from its backup", "请从备份恢复密钥目录"},
-	hintRecipient:       {"a recipient is the public key that age-keygen prints, age1...", "收件人是 age-keygen 输出的公钥,形如 age1..."},
-	hintLocked:          {"give --identity FILE or --passphrase-file FILE, or start it from a terminal", "请给出 --identity FILE 或 --passphrase-file FILE,或在终端中启动"},
-	hintSecretMode:      {"run: chmod 600 FILE", "请运行:chmod 600 FILE"},
-	hintNotPermitted:    {"run it as root", "请以 root 运行"},
-	hintLog:             {"nothing is served without a log: free space or mend the permissions of the log and state directories", "没有日志就不提供服务:请释放空间或修正日志和状态目录的权限"},
-	hintLogMissing:      {"is its volume mounted? bring log and state back from their backup, both together, or name them with --log DIR and --state DIR; where there is none, make both empty with mkdir -m 700: a new log begins", "其所在的卷挂载了吗?请从备份一并恢复日志和状态目录,或用 --log DIR 和 --state DIR 指定;若无备份,请用 mkdir -m 700 建立两个空目录,日志从头开始"},
-	hintLogEnd:          {"write down what is missing here; free space or mend the log directory, then mount: the log goes on from its last record", "请另行记下此处缺少的内容;释放空间或修复日志目录后重新挂载,日志从最后一条继续"},
-	hintState:           {"bring the newest copy of state.log back into the state directory; where there is none, matterfs state accept DIR --reason TEXT keeps what is authentic, and the log's user.disable and matter.freeze records say what to repeat", "请将最新的 state.log 恢复到状态目录;若无副本,matterfs state accept DIR --reason TEXT 可保留可信部分,再按日志中的 user.disable 与 matter.freeze 记录补做"},
-	hintStateNewer:      {"run the version of matterfs that wrote it", "请使用写入它的 matterfs 版本"},
-	hintUnwritten:       {"free space or mend the state directory, then run the command again before the daemon ends", "请释放空间或修复状态目录,并在守护进程结束前重新执行该命令"},
-	hintTampered:        {"keep a copy of the log and state directories as evidence, then run: matterfs audit verify DIR; to serve again bring the log back from its backup, or move its files and audit.head away: a new log begins", "请先备份日志和状态目录作为证据,然后运行:matterfs audit verify DIR;若要恢复服务,请从备份恢复日志,或移走日志文件和 audit.head,从新日志开始"},
-	hintIncomplete:      {"records are missing at the end: bring the log back from its backup; matterfs audit verify DIR shows where it stops", "日志末尾缺少记录:请从备份恢复;matterfs audit verify DIR 显示截止位置"},
-	hintCorrupt:         {"bring the named file back from the data backup", "请从数据备份恢复上述文件"},
-	hintNotStore:        {"is the volume with the data mounted? bring the data back from their backup, or name them with --data DIR", "数据所在的卷挂载了吗?请从备份恢复数据,或用 --data DIR 指定"},
-	hintExists:          {"nothing was changed; name another directory or file", "没有做任何改动;请另选目录或文件"},
-	hintOverlap:         {"data, keys, policy, log, state and the mountpoint must lie apart; move one of the two", "数据、密钥、策略、日志、状态目录和挂载点须互不包含;请移走其一"},
-	hintBusy:            {"matterfs umount MOUNTPOINT ends the daemon that serves it", "matterfs umount 挂载点 可结束正在服务的进程"},
-	hintNotEmpty:        {"mount on an empty directory; what lies in this one would be hidden", "请挂载到空目录;此目录中的内容会被遮住"},
-	hintMountpoint:      {"make it with mkdir first", "请先用 mkdir 建立"},
-	hintNotOurMount:     {"mount lists what is mounted where", "用 mount 命令查看挂载情况"},
-	hintOwner:           {"run: chown -R USER: DATA KEYS LOG STATE && chgrp -R GROUP DIR POLICY && chmod -R g+rX,o-rwx POLICY && chmod g+rx DIR; the directories above must let the user pass (matterfs init --user makes a new store so)", "请运行:chown -R USER: DATA KEYS LOG STATE && chgrp -R GROUP DIR POLICY && chmod -R g+rX,o-rwx POLICY && chmod g+rx DIR;其上各级目录须允许该账户通过(新建库可用 matterfs init --user)"},
-	hintKeeper:          {"run as root: umount MOUNTPOINT (with -l when it is in use), then mount anew", "请以 root 运行:umount 挂载点(使用中则加 -l),然后重新挂载"},
-	hintNoAnswer:        {"does the directory service (LDAP, sssd) answer? try: getent passwd root; getent group root", "目录服务(LDAP、sssd)是否正常?请试:getent passwd root; getent group root"},
-	hintFull:            {"free some space and try again", "请释放空间后重试"},
-	hintFuse:            {"run it as root, with the fuse module loaded (modprobe fuse)", "请以 root 运行,并加载 fuse 模块(modprobe fuse)"},
+	hintDamagedKeys:  {"bring the keys directory back from its backup", "请从备份恢复密钥目录"},
+	hintRecipient:    {"a recipient is the public key that age-keygen prints, age1...", "收件人是 age-keygen 输出的公钥,形如 age1..."},
+	hintLocked:       {"give --identity FILE or --passphrase-file FILE, or start it from a terminal", "请给出 --identity FILE 或 --passphrase-file FILE,或在终端中启动"},
+	hintSecretMode:   {"run: chmod 600 FILE", "请运行:chmod 600 FILE"},
+	hintNotPermitted: {"run it as root", "请以 root 运行"},
+	hintLog:          {"nothing is served without a log: free space or mend the permissions of the log and state directories", "没有日志就不提供服务:请释放空间或修正日志和状态目录的权限"},
+	hintLogMissing:   {"is its volume mounted? bring log and state back from their backup, both together, or name them with --log DIR and --state DIR; where there is none, make both empty with mkdir -m 700: a new log begins", "其所在的卷挂载了吗?请从备份一并恢复日志和状态目录,或用 --log DIR 和 --state DIR 指定;若无备份,请用 mkdir -m 700 建立两个空目录,日志从头开始"},
+	hintLogEnd:       {"write down what is missing here; free space or mend the log directory, then mount: the log goes on from its last record", "请另行记下此处缺少的内容;释放空间或修复日志目录后重新挂载,日志从最后一条继续"},
+	hintState:        {"bring the newest copy of state.log back into the state directory; where there is none, matterfs state accept DIR --reason TEXT keeps what is authentic, and the log's user.disable and matter.freeze records say what to repeat", "请将最新的 state.log 恢复到状态目录;若无副本,matterfs state accept DIR --reason TEXT 可保留可信部分,再按日志中的 user.disable 与 matter.freeze 记录补做"},
+	hintStateNewer:   {"run the version of matterfs that wrote it", "请使用写入它的 matterfs 版本"},
+	hintUnwritten:    {"free space or mend the state directory, then run the command again before the daemon ends", "请释放空间或修复状态目录,并在守护进程结束前重新执行该命令"},
+	hintTampered:     {"keep a copy of the log and state directories as evidence, then run: matterfs audit verify DIR; to serve again bring the log back from its backup, or move its files and audit.head away: a new log begins", "请先备份日志和状态目录作为证据,然后运行:matterfs audit verify DIR;若要恢复服务,请从备份恢复日志,或移走日志文件和 audit.head,从新日志开始"},
+	hintIncomplete:   {"records are missing at the end: bring the log back from its backup; matterfs audit verify DIR shows where it stops", "日志末尾缺少记录:请从备份恢复;matterfs audit verify DIR 显示截止位置"},
+	hintCorrupt:      {"bring the named file back from the data backup", "请从数据备份恢复上述文件"},
+	hintNotStore:     {"is the volume with the data mounted? bring the data back from their backup, or name them with --data DIR", "数据所在的卷挂载了吗?请从备份恢复数据,或用 --data DIR 指定"},
+	hintExists:       {"nothing was changed; name another directory or file", "没有做任何改动;请另选目录或文件"},
+	hintOverlap:      {"data, keys, policy, log, state and the mountpoint must lie apart; move one of the two", "数据、密钥、策略、日志、状态目录和挂载点须互不包含;请移走其一"},
+	hintBusy:         {"matterfs umount MOUNTPOINT ends the daemon that serves it", "matterfs umount 挂载点 可结束正在服务的进程"},
+	hintNotEmpty:     {"mount on an empty directory; what lies in this one would be hidden", "请挂载到空目录;此目录中的内容会被遮住"},
+	hintMountpoint:   {"make it with mkdir first", "请先用 mkdir 建立"},
+	hintNotOurMount:  {"mount lists what is mounted where", "用 mount 命令查看挂载情况"},
+	hintOwner:        {"run: chown -R USER: DATA KEYS LOG STATE && chgrp -R GROUP DIR POLICY && chmod -R g+rX,o-rwx POLICY && chmod g+rx DIR; the directories above must let the user pass (matterfs init --user makes a new store so)", "请运行:chown -R USER: DATA KEYS LOG STATE && chgrp -R GROUP DIR POLICY && chmod -R g+rX,o-rwx POLICY && chmod g+rx DIR;其上各级目录须允许该账户通过(新建库可用 matterfs init --user)"},
+	hintKeeper:       {"run as root: umount MOUNTPOINT (with -l when it is in use), then mount anew", "请以 root 运行:umount 挂载点(使用中则加 -l),然后重新挂载"},
+	hintNoAnswer:     {"does the directory service (LDAP, sssd) answer? try: getent passwd root; getent group root", "目录服务(LDAP、sssd)是否正常?请试:getent passwd root; getent group root"},
+	hintFull:         {"free some space and try again", "请释放空间后重试"},
+	hintFuse:         {"run it as root, with the fuse module loaded (modprobe fuse)", "请以 root 运行,并加载 fuse 模块(modprobe fuse)"},
 }
 
 // String is the language as libraries name it.

@@ -49,17 +49,35 @@ type levelReport struct {
 
 func newPolicyDiff(a *app) *cobra.Command {
 	var at string
+	var days int
+	var replay bool
 	c := &cobra.Command{
-		Use:   "diff [OLD] NEW",
+		Use:   "diff [OLD] NEW | diff --against-log [--days N] STORE [NEW]",
 		Short: "show whose access a change changes",
 		Long: "diff compares two policy directories, or the policy in force in the store NEW (when none is served,\n" +
 			"the one that was last) with the files that are there now: who may do more or less, and where a level\n" +
 			"changes. Lines begin with + for more, - for less, ~ for other; `wider` lines say what the new policy\n" +
 			"allows beyond the old one, now or later. Unix groups are asked of this machine.\n" +
-			"It ends with 0 when nothing differs and with 1 when something does.",
+			"It ends with 0 when nothing differs and with 1 when something does.\n" +
+			"With --against-log it reads what people did in STORE in the last N days and tells what of it the policy in\n" +
+			"NEW, or in the store's files, would have refused, each access judged for its own time, and who newly could. Lines\n" +
+			"marked so are refused by the policy in force by now too. It ends with 1 when work that goes on would be refused\n" +
+			"or somebody could do more.",
 		Args: cobra.RangeArgs(1, 2),
-		RunE: func(_ *cobra.Command, args []string) error { return runPolicyDiff(a, args, at) },
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case replay && at != "":
+				return usagef("--at does not go with --against-log: each access is judged for its own time")
+			case replay:
+				return runPolicyReplay(a, args, days)
+			case c.Flags().Changed("days"):
+				return usagef("--days goes with --against-log")
+			}
+			return runPolicyDiff(a, args, at)
+		},
 	}
+	c.Flags().BoolVar(&replay, "against-log", false, "hold the accesses in the store's log against the new policy")
+	c.Flags().IntVar(&days, "days", 30, "how many `days` of the log to read")
 	c.Flags().StringVar(&at, "at", "", "`time` to compare at, 2026-12-31 or RFC 3339 (default now)")
 	return c
 }
