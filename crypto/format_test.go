@@ -28,6 +28,10 @@ func TestFormatDocument(t *testing.T) {
 	mustSay(t, doc, fmt.Sprintf("A `.mfs.dir` has %s bytes: a prefix, at offset %d one package of %s bytes", commas(DirSize), PrefixSize, commas(dirPackage)))
 	mustSay(t, doc, fmt.Sprintf("payload of %s bytes:", commas(dirPayload)))
 	mustSay(t, doc, fmt.Sprintf("under the data key: %s bytes when full", commas(BlockStride)))
+	mustSay(t, doc, fmt.Sprintf("A commit record's package has %d bytes under the meta key; its payload of %d bytes", CommitSize, commitPayload))
+	mustSay(t, doc, fmt.Sprintf("A record of a full block has %s bytes, one of a block of b bytes b + %d.", commas(RecordIndex+BlockStride), RecordIndex+LabelSize+PackageOverhead))
+	mustSay(t, doc, fmt.Sprintf("| 1 MiB, aligned, of full blocks | %s |", commas(256*(RecordIndex+BlockStride))))
+	mustSay(t, doc, fmt.Sprintf("| %s + %d |", commas(1100+RecordIndex+LabelSize+PackageOverhead), RecordIndex+CommitSize))
 	mustSay(t, doc, fmt.Sprintf("| 128 | %d | zeros |", slotPayload-slotEnd))
 	mustSay(t, doc, fmt.Sprintf("| %d | %d | zeros |", offPrefixZeros, PrefixSize-offPrefixZeros))
 	mustSay(t, doc, fmt.Sprintf("| 0x%04x | %d | prefix (4) |", 0, PrefixSize))
@@ -62,7 +66,7 @@ func TestFormatTablesAreWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for section, size := range map[string]int{"\n## 4.": PrefixSize, "\n## 5.": slotPayload, "\n## 6.": dirFixed} {
+	for section, size := range map[string]int{"\n## 4.": PrefixSize, "\n## 5.": slotPayload, "\n## 6.": dirFixed, "its payload of 64 bytes": commitPayload} {
 		at := 0
 		for offset, n := range tableRows(t, b, section) {
 			if offset != at {

@@ -151,6 +151,34 @@ func FuzzOpenSlot(f *testing.F) {
 	})
 }
 
+func FuzzOpenCommit(f *testing.F) {
+	_, _, keys := fuzzFile(f)
+	good := readVectors(f).Commit.Bytes
+	payload := mustPayload(f, keys.Meta, good)
+	f.Add([]byte{0xff}, uint16(3), false)
+	f.Add([]byte{}, uint16(50), false)
+	f.Add(payload[16:40], uint16(16), true)
+	f.Add([]byte{9}, uint16(63), true)
+	seedBroken(f, "commit", func(b []byte) { f.Add(b, uint16(0), false) })
+	f.Fuzz(func(t *testing.T, b []byte, at uint16, seal bool) {
+		record := patch(good, b, at)
+		if changed := patch(payload, b, at); seal && len(changed) > 0 && len(changed) <= MaxPayload {
+			record = sealWithNonce(keys.Meta, good[4:16], changed)
+		}
+		if n, ok := PackageLen(record); ok && len(record) > n {
+			record = record[:n]
+		}
+		c, err := OpenCommit(keys.Meta, record)
+		if err != nil {
+			if c != (Commit{}) {
+				t.Fatal("a value beside an error")
+			}
+			return
+		}
+		mustReseal(t, keys.Meta, record, c.AppendTo(nil, keys.Meta))
+	})
+}
+
 // mustReseal checks that two packages hold the same payload.
 func mustReseal(t *testing.T, s *Sealer, a, b []byte) {
 	t.Helper()

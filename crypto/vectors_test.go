@@ -52,7 +52,11 @@ type vectorFile struct {
 	Files    []fileVector
 	Packages []packageVector
 	Blocks   []blockVector
-	Slot     struct {
+	Commit   struct {
+		Fields Commit
+		Bytes  hexBytes
+	}
+	Slot struct {
 		Fields Slot
 		Bytes  hexBytes
 	}
@@ -190,6 +194,17 @@ func TestVectorBlocks(t *testing.T) {
 	}
 }
 
+func TestVectorCommit(t *testing.T) {
+	v := readVectors(t)
+	meta := v.Files[1].keys(t).Meta
+	c, err := OpenCommit(meta, v.Commit.Bytes)
+	if err != nil || c != v.Commit.Fields {
+		t.Errorf("%+v, %v", c, err)
+	}
+	payload, _ := meta.Open(nil, v.Commit.Fields.AppendTo(nil, meta))
+	mustEqual(t, "commit", sealWithNonce(meta, v.Commit.Bytes[4:16], payload), v.Commit.Bytes)
+}
+
 func TestVectorSlot(t *testing.T) {
 	v := readVectors(t)
 	meta := v.Files[1].keys(t).Meta
@@ -246,6 +261,7 @@ func TestVectorBroken(t *testing.T) {
 	open := map[string]func(b []byte) error{
 		"block":  func(b []byte) error { _, _, err := keys.Data.OpenBlock(b, 5); return err },
 		"slot":   func(b []byte) error { _, err := OpenSlot(keys.Meta, b); return err },
+		"commit": func(b []byte) error { _, err := OpenCommit(keys.Meta, b); return err },
 		"dir":    func(b []byte) error { _, _, err := OpenDir(f.content(), b); return err },
 		"prefix": func(b []byte) error { return openPrefix(f.content(), b) },
 	}

@@ -70,6 +70,11 @@ def slot_payload(s, head=None):
     return b.ljust(1504, b"\0")
 
 
+def commit_payload(c, head=None):
+    b = (head or label(MAX64 - 2, c["Seq"])) + struct.pack("<3Q", c["Size"], c["Valid"], c["BlockWrites"])
+    return b.ljust(64, b"\0")
+
+
 def dir_payload(d, head=None, name_len=None):
     name, level, matter = (d[k].encode() for k in ("Name", "Level", "Matter"))
     b = head or label(MAX64 - 1, 1)
@@ -112,6 +117,7 @@ DATA, META, NAMES = OTHER.expand("data", 32), OTHER.expand("meta", 32), hkdf(OTH
 
 SLOT = dict(Version=3, SeqBase=2**40, TruncIndex=5, TruncSeq=77, Size=10000, Valid=8192, BlockWrites=9, Flags=0, Kind=1,
             Object="0b" * 16, Parent="d1" * 16, UID=10021, GID=10000, Mode=0o640, Birth=1790000000123456789)
+COMMIT = dict(Seq=2**33 + 7, Size=10000, Valid=8192, BlockWrites=9)
 META_DIR = dict(Object="d1" * 16, Parent="00" * 16, Name="2026-0142", Level="机密", Matter="2026-0142",
                 UID=10021, GID=10000, Mode=0o770, Birth=-1, Flags=0)
 
@@ -125,6 +131,7 @@ def good():
         "blocks": [{"index": i, "seq": q, "data": pattern(n).hex(), "package": package(DATA, NONCE, label(i, q) + pattern(n)).hex()}
                    for i, q, n in ((0, 1, 1), (5, 2**33, 100), (2**40, 9, 4096))],
         "slot": {"fields": SLOT, "bytes": package(META, NONCE, slot_payload(SLOT)).hex()},
+        "commit": {"fields": COMMIT, "bytes": package(META, NONCE, commit_payload(COMMIT)).hex()},
         "dir": {"fields": META_DIR, "bytes": (OTHER.prefix + package(META, NONCE, dir_payload(META_DIR))).hex()},
         "names": [dict(name_vector(NAMES, DIR, pad32(n)), name=n) for n in names],
     }
@@ -161,6 +168,14 @@ def broken():
         ("slot", "sealed with the data key", "auth", package(DATA, NONCE, slot_payload(SLOT))),
         ("slot", "longer payload", "format", package(META, NONCE, slot_payload(SLOT) + b"\0")),
         ("slot", "shorter payload", "format", package(META, NONCE, slot_payload(SLOT)[:-1])),
+        ("commit", "label of a slot", "label", package(META, NONCE, commit_payload(COMMIT, label(MAX64, 3)))),
+        ("commit", "label of a block", "label", package(META, NONCE, commit_payload(COMMIT, label(0, 3)))),
+        ("commit", "valid above size", "format", package(META, NONCE, commit_payload(dict(COMMIT, Valid=10001)))),
+        ("commit", "first reserved byte set", "format", package(META, NONCE, flip(commit_payload(COMMIT), 40))),
+        ("commit", "last reserved byte set", "format", package(META, NONCE, flip(commit_payload(COMMIT), 63))),
+        ("commit", "sealed with the data key", "auth", package(DATA, NONCE, commit_payload(COMMIT))),
+        ("commit", "longer payload", "format", package(META, NONCE, commit_payload(COMMIT) + b"\0")),
+        ("commit", "shorter payload", "format", package(META, NONCE, commit_payload(COMMIT)[:-1])),
         ("dir", "label of a slot", "label", a_dir(dir_payload(META_DIR, label(MAX64, 1)))),
         ("dir", "layout 2", "format", a_dir(dir_payload(META_DIR, label(MAX64 - 1, 2)))),
         ("dir", "name length beyond the name", "format", a_dir(dir_payload(META_DIR, name_len=300))),
