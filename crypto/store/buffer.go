@@ -13,7 +13,7 @@ const (
 	smallBlocks = 5
 )
 
-// buffer holds the packages of a batch and the two edge blocks that a write
+// buffer holds the packages of a batch, or its records in the journal, and the two edge blocks that a write
 // merges with what is stored. One use allocates nothing.
 type buffer struct {
 	pkgs  []byte
@@ -31,7 +31,7 @@ func (p *buffers) get(blocks uint64) *buffer {
 	if b, ok := pool.Get().(*buffer); ok {
 		return b
 	}
-	b := &buffer{pkgs: make([]byte, n*crypto.BlockStride)}
+	b := &buffer{pkgs: make([]byte, n*recordStride)}
 	for i := range b.edges {
 		b.edges[i] = make([]byte, crypto.BlockSize)
 	}
@@ -41,7 +41,7 @@ func (p *buffers) get(blocks uint64) *buffer {
 // put gives b back. Packages in it may have been opened in place: the plaintext
 // stays in memory until it is overwritten, like that of every answer.
 func (p *buffers) put(b *buffer) {
-	if len(b.pkgs) == smallBlocks*crypto.BlockStride {
+	if len(b.pkgs) == smallBlocks*recordStride {
 		p.small.Put(b)
 	} else {
 		p.large.Put(b)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"matterfs/crypto"
@@ -9,17 +10,15 @@ import (
 
 // Flags in a slot. A slot with others is of a later version and refused.
 const (
-	// flagDirty: blocks may be newer than the slot says. It is set before the
-	// first change of a session and cleared at the last close.
-	flagDirty = 1 << iota
-	// flagTorn: recovery found the last block unreadable; opening the file does
-	// not check it.
-	flagTorn
+	// flagTail: blocks may follow those that the slot counts, and the length of
+	// the backing file is open. Set when a file is made, cut, or first written
+	// beyond its end; cleared at the last close.
+	flagTail = 1 << iota
 	// flagMoving: the file is on its way to another folder; it may be in the
 	// parent of either slot.
 	flagMoving
 
-	knownFlags = flagDirty | flagTorn | flagMoving
+	knownFlags = flagTail | flagMoving
 )
 
 const (
@@ -31,55 +30,79 @@ const (
 	youngFor = time.Minute
 
 	// refreshWrites is how many block writes may pass without a slot write; it
-	// bounds what recovery has to scan and how wrong BlockWrites can be.
+	// bounds how wrong BlockWrites can be after a crash.
 	refreshWrites = 1 << 14
 
-	maxBlockWrites = 1 << 32
-	maxFileSize    = 1 << 60
+	warnBlockWrites = 1 << 31
+	maxBlockWrites  = 1 << 32
+	maxFileSize     = 1 << 60
 )
 
 // content is the state of a live file or symlink: its keys, its last written
-// slot, and what changed since.
+// slot, its journal, and what changed since.
 type content struct {
 	o      *Object
 	prefix crypto.Prefix
+	birth  time.Time
 	keys   *crypto.FileKeys // while the backing node is open; see fdCache
 
-	// syncMu is held by sync, changes of size and last close from end to end,
-	// so that none of them writes a slot that the other has outdated.
+	// syncMu is held by sync, checkpoint, changes of size, rename and last close
+	// from end to end, so that none of them writes a slot that the other has
+	// outdated.
 	syncMu sync.Mutex
 
-	mu          sync.RWMutex // guards everything below and the backing file's bytes
-	disk        crypto.Slot  // as last written, or as it should have been
-	at          int          // which of the two slots holds it
-	size        uint64       // bytes
-	valid       uint64       // bytes; from here on zeros; at most size
-	seq         uint64       // of the newest block
-	synced      uint64       // seq at the last fdatasync
-	refreshed   uint64       // writes at the last slot write
-	writes      uint64       // blocks sealed with this key
-	cutIndex    uint64       // a block from here on
-	cutSeq      uint64       // needs a sequence above this
-	torn        bool         // the last block may be unreadable
-	broken      bool         // the backing length may be wrong
-	kept        bool         // synced since it became live
-	metaChanged bool         // times or attributes changed since the last sync
+	// writeMu is held by whoever changes blocks, and by a checkpoint while it
+	// copies them: readers go on, writers wait.
+	writeMu sync.Mutex
+
+	// mu guards everything below and the backing file's bytes. What is written
+	// under it by holders of writeMu or syncMu only, they may read without it.
+	mu          sync.RWMutex
+	disk        crypto.Slot // as last written, or as it should have been
+	at          int         // which of the two slots holds it
+	size        uint64      // bytes
+	valid       uint64      // bytes; from here on zeros; at most size
+	seq         uint64      // of the newest block or commit record
+	refreshed   uint64      // writes at the last slot write
+	writes      uint64      // blocks sealed with this key
+	cutIndex    uint64      // a block from here on
+	cutSeq      uint64      // needs a sequence above this
+	marked      bool        // flagTail is as durable as it needs to be
+	loose       bool        // the backing file may be longer than it should be
+	kept        bool        // synced since it became live
+	metaChanged bool        // times or attributes changed since the last sync
+	mtime       time.Time   // of the last write to the journal; zero: the inode's
+	j           *journal    // nil while there is none
+	known       extent      // what the journal's last durable commit record says
+	undead      bool        // unlinked, and a power cut may bring the name back
+
+	dirty atomic.Bool // bytes of the file were written since its last fdatasync;
+	// set after they were, before mu or writeMu is given up
 
 	handles int  // open ones; the backing node is pinned while > 0
 	f       File // that node
 }
 
+// extent is how far a file reaches.
+type extent struct{ size, valid uint64 }
+
 func newContent(o *Object, p crypto.Prefix, keys *crypto.FileKeys, s crypto.Slot, at int) *content {
-	return &content{o: o, prefix: p, keys: keys, disk: s, at: at, size: s.Size, valid: s.Valid,
-		seq: s.SeqBase, synced: s.SeqBase, writes: s.BlockWrites, refreshed: s.BlockWrites,
-		cutIndex: s.TruncIndex, cutSeq: s.TruncSeq, torn: s.Flags&flagTorn != 0}
+	return &content{o: o, prefix: p, birth: time.Unix(0, s.Birth), keys: keys, disk: s, at: at,
+		size: s.Size, valid: s.Valid, marked: s.Flags&flagTail != 0, seq: s.SeqBase, writes: s.BlockWrites, refreshed: s.BlockWrites,
+		cutIndex: s.TruncIndex, cutSeq: s.TruncSeq, known: extent{s.Size, s.Valid}}
 }
 
 func (c *content) attr(a *Attr) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	a.Size, a.Mode, a.UID, a.GID = c.size, c.disk.Mode, c.disk.UID, c.disk.GID
-	a.Birth = time.Unix(0, c.disk.Birth)
+	a.Birth = c.birth
+	if c.mtime.After(a.Mtime) {
+		a.Mtime = c.mtime
+	}
+	if c.mtime.After(a.Ctime) {
+		a.Ctime = c.mtime
+	}
 }
 
 // slot returns the slot for the state as it is now, flags of the last one.
@@ -92,9 +115,13 @@ func (c *content) slot() crypto.Slot {
 
 // careful reports whether the file was ever synced or is old enough to be taken
 // for it: then its slot must not reach the disk before its blocks, nor blocks
-// before the mark that says they come.
+// before the mark that says they come. A file without a name is gone after a
+// crash anyway.
 func (c *content) careful() bool {
-	age := c.o.s.now().Sub(time.Unix(0, c.disk.Birth))
+	if c.o.Unlinked() {
+		return false
+	}
+	age := c.o.s.now().Sub(c.birth)
 	return c.kept || age < 0 || age >= youngFor || !c.o.s.neverSynced(c.o.id)
 }
 
@@ -103,7 +130,10 @@ func slotOffset(i int) int64 { return offSlots + int64(i)*crypto.SlotSize }
 // writeSlot writes s as the next version over the older slot.
 func (c *content) writeSlot(f File, s crypto.Slot) error {
 	s.Version = c.disk.Version + 1
-	if _, err := f.WriteAt(s.Seal(c.keys.Meta), slotOffset(1-c.at)); err != nil {
+	c.disk.Version++ // never seal other content under a version that may be on the disk
+	_, err := f.WriteAt(s.Seal(c.keys.Meta), slotOffset(1-c.at))
+	c.dirty.Store(true)
+	if err != nil {
 		return err
 	}
 	c.disk, c.at, c.refreshed = s, 1-c.at, c.writes
@@ -116,114 +146,123 @@ func (c *content) writeBoth(f File, s crypto.Slot) error {
 	a, b := s, s
 	a.Version, b.Version = c.disk.Version+1, c.disk.Version+2
 	out := append(a.Seal(c.keys.Meta), b.Seal(c.keys.Meta)...)
-	c.disk.Version += 2 // never seal other content under a version that may be on the disk
-	if _, err := f.WriteAt(out, slotOffset(0)); err != nil {
+	c.disk.Version += 2
+	_, err := f.WriteAt(out, slotOffset(0))
+	c.dirty.Store(true)
+	if err != nil {
 		return err
 	}
 	c.disk, c.at, c.refreshed = b, 1, c.writes
 	return nil
 }
 
-// begin marks the file dirty on the disk before its first change.
-func (c *content) begin() error {
-	if c.disk.Flags&flagDirty != 0 {
+// syncFile makes what was written to the backing file durable, if anything was.
+func (c *content) syncFile(f File, full bool) error {
+	if !c.dirty.Swap(false) && !full {
 		return nil
 	}
-	s := c.disk
-	s.Flags |= flagDirty
-	if err := c.writeSlot(c.f, s); err != nil {
+	if err := f.Sync(full); err != nil {
+		c.dirty.Store(true)
 		return err
-	}
-	if c.careful() {
-		return c.f.Sync(false)
 	}
 	return nil
 }
 
-// syncBlocks makes the blocks durable before a slot that counts on them.
-func (c *content) syncBlocks() error {
-	if c.synced == c.seq || !c.careful() {
+// mark says on the disk, before the first block beyond the durable end is
+// written, that such blocks may follow: else a file that is longer than its
+// slot says would be taken for an attack. A durable journal says so too.
+func (c *content) mark() error {
+	if c.marked || c.j != nil && c.j.entry || c.o.s.opts.breaks.noMark || c.o.Unlinked() {
 		return nil
 	}
-	if err := c.f.Sync(false); err != nil {
-		return err
-	}
-	c.synced = c.seq
-	return nil
-}
-
-// finish ends a session: the last handle is closing. What it cannot write stays
-// marked dirty, and recovery does it at the next load.
-func (c *content) finish() error {
-	if c.disk.Flags&flagDirty == 0 || c.o.Unlinked() {
-		return nil
-	}
-	if c.broken {
-		if err := c.f.Truncate(physical(c.valid)); err != nil {
+	if c.disk.Flags&flagTail == 0 {
+		s := c.disk
+		s.Flags |= flagTail
+		if err := c.writeSlot(c.f, s); err != nil {
 			return err
 		}
-		c.broken = false
 	}
-	if err := c.syncBlocks(); err != nil {
-		return err
+	if c.careful() {
+		if err := c.syncFile(c.f, false); err != nil {
+			return err
+		}
 	}
-	s := c.slot()
-	s.Flags &^= flagDirty | flagTorn
-	if c.torn {
-		s.Flags |= flagTorn
-	}
-	return keepTimes(c.f, func() error { return c.writeBoth(c.f, s) })
+	c.marked = true
+	return nil
 }
 
-// finishNow is finish for handles that nobody closed, when the store closes.
-func (c *content) finishNow() error {
-	c.syncMu.Lock()
-	defer c.syncMu.Unlock()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.handles == 0 {
-		return nil
-	}
-	err := c.finish()
-	c.f = nil
-	return err
-}
-
-// refresh writes a slot when many blocks were written since the last one. An
-// old file's slot may not tell of blocks that are not durable: only the count.
+// refresh writes a slot when many blocks were written since the last one. It
+// tells of their number only: the blocks may not be durable.
 func (c *content) refresh() error {
 	if c.writes-c.refreshed < refreshWrites {
 		return nil
 	}
-	s := c.slot()
-	if c.careful() {
-		s = c.disk
-		s.BlockWrites = c.writes
+	if c.refreshed < warnBlockWrites && c.writes >= warnBlockWrites {
+		c.o.s.log("half of what the key of a file may seal is used: copy the file", "object", c.o.id.String())
 	}
+	s := c.disk
+	s.BlockWrites = c.writes
 	return c.writeSlot(c.f, s)
 }
 
 // setMode changes the sealed permission bits and nothing else.
 func (c *content) setMode(f File, mode uint32) error {
+	c.freeze()
+	defer c.thaw()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.disk
 	s.Mode = mode
-	return keepTimes(f, func() error { return c.writeSlot(f, s) })
+	return c.keepTimes(f, func() error { return c.writeSlot(f, s) })
+}
+
+// keepTimes is keepTimes for the backing file: a write that went to the journal
+// has changed the time too.
+func (c *content) keepTimes(f File, change func() error) error {
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	if c.mtime.After(st.Mtime) {
+		st.Mtime = c.mtime
+	}
+	if err := f.SetTimes(nil, &st.Mtime); err != nil {
+		return err
+	}
+	c.mtime = time.Time{}
+	return nil
+}
+
+// freeze keeps everybody from changing the file, its slots and its journal.
+func (c *content) freeze() {
+	c.syncMu.Lock()
+	c.writeMu.Lock()
+}
+
+func (c *content) thaw() {
+	c.writeMu.Unlock()
+	c.syncMu.Unlock()
 }
 
 // moveTo binds the file to another parent around the rename that takes it
-// there: before it the slots name one parent each, after it the new one.
+// there: before it the slots name one parent each, after it the new one. The
+// file is frozen.
 func (c *content) moveTo(f File, parent crypto.ID, rename func() error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return keepTimes(f, func() error {
+	return c.keepTimes(f, func() error {
 		old := c.disk.Parent
 		s := c.disk
-		s.Parent, s.Flags = parent, s.Flags|flagMoving
+		s.Parent = parent
+		if !c.o.s.opts.breaks.oneParent {
+			s.Flags |= flagMoving
+		}
 		err := c.writeSlot(f, s)
 		if err == nil && c.careful() {
-			err = f.Sync(false)
+			err = c.syncFile(f, false)
 		}
 		if err == nil {
 			err = rename()
@@ -231,14 +270,23 @@ func (c *content) moveTo(f File, parent crypto.ID, rename func() error) error {
 		if err != nil {
 			c.disk.Parent = old // whatever is written next says so
 		}
-		s = c.disk
-		s.Flags &^= flagMoving
-		if serr := c.writeSlot(f, s); serr != nil {
-			// Both parents stay allowed until the next slot write.
-			c.o.s.log("cannot settle a moved file", "object", c.o.id.String(), "err", serr)
-		}
+		c.settleMove(f)
 		return err
 	})
+}
+
+// settleMove forgets the folder that the file is not in. If that fails both
+// stay allowed until the next slot write.
+func (c *content) settleMove(f File) {
+	s := c.disk
+	s.Flags &^= flagMoving
+	err := c.writeSlot(f, s)
+	if err == nil && c.careful() {
+		err = c.syncFile(f, false)
+	}
+	if err != nil {
+		c.o.s.log("cannot settle a moved file", "object", c.o.id.String(), "err", err)
+	}
 }
 
 // index and byte arithmetic: block i holds bytes [i*BlockSize, (i+1)*BlockSize).

@@ -112,12 +112,12 @@ func (d *Object) appear(name string, put func(dir Dir, stored string) error) err
 		return err
 	}
 	defer d.unpin()
-	if err := d.s.putLong(dir, stored, long); err != nil {
+	if err := d.s.putLong(dir, stored, long, false); err != nil {
 		return err
 	}
 	if err := put(dir, stored); err != nil {
 		if _, serr := dir.StatAt(stored); serr == syscall.ENOENT {
-			d.s.dropLong(dir, stored, long)
+			d.s.dropLong(dir, stored, long, false)
 		}
 		return err
 	}
@@ -144,6 +144,9 @@ func (d *Object) newFile(name string, kind crypto.Kind, a NewAttr, data []byte) 
 	}
 	slot := crypto.Slot{Kind: kind, Object: crypto.NewID(), Parent: d.id, UID: a.UID, GID: a.GID,
 		Mode: a.Mode & 0o7777, Birth: d.s.now().UnixNano(), Size: uint64(len(data)), Valid: uint64(len(data))}
+	if kind == kindFile {
+		slot.Flags = flagTail // until the first handle closes
+	}
 	var block []byte
 	if len(data) > 0 {
 		slot.SeqBase, slot.BlockWrites = 1, 1

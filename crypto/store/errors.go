@@ -45,11 +45,15 @@ func (o *Object) corrupt(err error, format string, args ...any) error {
 
 // corruptAt returns a *CorruptError for what has the given name in d.
 func (d *Object) corruptAt(name string, err error, format string, args ...any) error {
-	path := name
+	return &CorruptError{Path: d.pathOf(name), What: fmt.Sprintf(format, args...), Err: err}
+}
+
+// pathOf returns the path inside the matter of what has the given name in d.
+func (d *Object) pathOf(name string) string {
 	if p := d.Path(); p != "" {
-		path = p + "/" + name
+		return p + "/" + name
 	}
-	return &CorruptError{Path: path, What: fmt.Sprintf(format, args...), Err: err}
+	return name
 }
 
 // checkName refuses what can be no name, before the disk is asked.

@@ -200,26 +200,31 @@ func (o *Object) changeMeta(change func(*crypto.DirMeta)) error {
 	defer f.metaMu.Unlock()
 	meta := *f.meta.Load()
 	change(&meta)
-	if err := o.writeMeta(d, &meta, dirFile); err != nil {
-		return err
+	replaced, err := o.writeMeta(d, &meta, dirFile)
+	if replaced { // even if nobody knows whether it is durable
+		f.meta.Store(&meta)
 	}
-	f.meta.Store(&meta)
-	return nil
+	return err
 }
 
 // writeMeta seals meta under the folder's own keys into name, durably, and
 // leaves the directory's times alone. metaMu is held.
-func (o *Object) writeMeta(d Dir, meta *crypto.DirMeta, name string) error {
+func (o *Object) writeMeta(d Dir, meta *crypto.DirMeta, name string) (replaced bool, err error) {
 	b, err := crypto.ResealDir(o.m.content, o.dir.prefix.AppendTo(nil), meta)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return keepTimes(d, func() error {
+	if o.s.opts.breaks.metaInPlace {
+		return overwriteFile(d, name, b)
+	}
+	err = keepTimes(d, func() error {
 		if err := replaceFile(o.s.tmp, d, name, b, true); err != nil {
 			return err
 		}
+		replaced = true
 		return d.Sync(true)
 	})
+	return replaced, err
 }
 
 // keepTimes runs what changes the modification time of n only by accident.

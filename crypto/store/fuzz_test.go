@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -83,6 +84,37 @@ func FuzzStoreFile(f *testing.F) {
 		id, err := openStoreFile(key, b)
 		if err == nil && id != (crypto.ID{7}) {
 			t.Errorf("took store id %s", id)
+		}
+	})
+}
+
+// FuzzJournal feeds the parser of a journal: garbage, and payloads that are
+// authentic.
+func FuzzJournal(f *testing.F) {
+	data, err := crypto.NewSealer(&crypto.Key{6})
+	must(f, err)
+	meta, err := crypto.NewSealer(&crypto.Key{7})
+	must(f, err)
+	keys := &crypto.FileKeys{Data: data, Meta: meta}
+	index := make([]byte, crypto.RecordIndex)
+	good := keys.Data.SealBlock(bytes.Clone(index), 0, 7, []byte("text"))
+	f.Add(good, false)
+	f.Add(good[:20], false)
+	f.Add([]byte("0123456789abcdef"), true)
+	f.Add(make([]byte, 64), true)
+	f.Fuzz(func(t *testing.T, b []byte, seal bool) {
+		if seal && len(b) > 0 && len(b) <= crypto.MaxPayload {
+			b = keys.Meta.Seal(binary.LittleEndian.AppendUint64(nil, crypto.CommitLabel), b)
+		}
+		r, ok := parseRecord(keys, bytes.Clone(b))
+		if !ok {
+			return
+		}
+		if n := crypto.RecordIndex + r.size; n > len(b) || r.index != binary.LittleEndian.Uint64(b) {
+			t.Errorf("took %+v from %d bytes", r, len(b))
+		}
+		if r.commit.Valid > r.commit.Size || r.index == crypto.CommitLabel && r.size != crypto.CommitSize {
+			t.Errorf("took a commit record %+v", r)
 		}
 	})
 }

@@ -72,15 +72,26 @@ func (h *Handle) Close() error {
 }
 
 func (c *content) close() error {
-	c.syncMu.Lock()
-	defer c.syncMu.Unlock()
+	c.freeze()
+	defer c.thaw()
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.handles--
-	if c.handles > 0 || c.f == nil {
+	last := c.handles == 1 && c.f != nil
+	if !last {
+		c.handles--
+	}
+	c.mu.Unlock()
+	if !last {
 		return nil
 	}
 	err := c.finish()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.handles--; c.handles > 0 {
+		return err // opened again meanwhile
+	}
+	if c.j != nil {
+		c.stopTimer() // the next open and close try again
+	}
 	c.f = nil
 	c.o.unpin()
 	c.o.s.mu.Lock()

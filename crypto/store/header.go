@@ -13,6 +13,9 @@ type header struct {
 	slots  [2]crypto.Slot
 	whole  [2]bool // which slots authenticate
 	at     int     // the one that counts
+	// slotErr is why the other one does not authenticate: recovery decides
+	// whether that is forgiven.
+	slotErr error
 }
 
 var (
@@ -22,10 +25,10 @@ var (
 	errFlags    = errors.New("it was written by a later version")
 )
 
-// openHeader authenticates a header. Of two slots the higher version counts. A
-// slot that does not authenticate is refused, else damaging the newer one would
-// roll the file back; only where the other one is marked dirty, so that a crash
-// may have torn it, is it forgiven.
+// openHeader authenticates a header. Of two slots the higher version counts. One
+// that does not authenticate is for [content.repair] to judge, which refuses it
+// unless a crash can have torn it: else damaging the newer one would roll the
+// file back.
 func openHeader(m *matter, b []byte) (*header, error) {
 	p, err := crypto.ParsePrefix(b)
 	if err != nil {
@@ -42,17 +45,16 @@ func openHeader(m *matter, b []byte) (*header, error) {
 		return nil, err
 	}
 	for i := range h.slots {
-		var serr error
-		h.slots[i], serr = crypto.OpenSlot(h.keys.Meta, b[slotOffset(i):slotOffset(i+1)])
-		if h.whole[i] = serr == nil; !h.whole[i] {
-			err = serr
+		h.slots[i], err = crypto.OpenSlot(h.keys.Meta, b[slotOffset(i):slotOffset(i+1)])
+		if h.whole[i] = err == nil; !h.whole[i] {
+			h.slotErr = err
 		}
 	}
-	return h, h.choose(err)
+	return h, h.choose()
 }
 
-// choose sets at; slotErr is why a slot does not authenticate.
-func (h *header) choose(slotErr error) error {
+// choose sets at.
+func (h *header) choose() error {
 	a, b := &h.slots[0], &h.slots[1]
 	switch {
 	case h.whole[0] && h.whole[1]:
@@ -62,12 +64,10 @@ func (h *header) choose(slotErr error) error {
 		if b.Version > a.Version {
 			h.at = 1
 		}
-	case h.whole[0] && a.Flags&flagDirty != 0:
-		h.at = 0
-	case h.whole[1] && b.Flags&flagDirty != 0:
+	case h.whole[1]:
 		h.at = 1
-	default:
-		return slotErr
+	case !h.whole[0]:
+		return h.slotErr
 	}
 	s := h.slot()
 	if s.Flags&^knownFlags != 0 || s.Kind == kindDir || s.Object.IsZero() {
@@ -86,7 +86,7 @@ func (h *header) isIn(dir crypto.ID) bool {
 		s.Flags&flagMoving != 0 && h.whole[other] && h.slots[other].Parent == dir
 }
 
-// newHeader returns the header of a new file: prefix and two clean slots.
+// newHeader returns the header of a new file: prefix and two slots.
 func newHeader(p *crypto.Prefix, keys *crypto.FileKeys, s *crypto.Slot) []byte {
 	b := p.AppendTo(make([]byte, 0, crypto.HeaderSize))
 	for range 2 {
@@ -96,14 +96,17 @@ func newHeader(p *crypto.Prefix, keys *crypto.FileKeys, s *crypto.Slot) []byte {
 	return b[:crypto.HeaderSize]
 }
 
-// loadFile authenticates a backing file and brings it in order if a crash left
-// it dirty. The object is reserved but not live yet.
+// loadFile authenticates a backing file and brings it in order if a crash came
+// upon it. The object is reserved but not live yet.
 func (d *Object) loadFile(dir Dir, stored, name string) (*Object, Node, error) {
 	f, err := opening(d.s, func() (File, error) { return dir.OpenFile(stored) })
 	if err != nil {
 		return nil, nil, d.openError(name, err)
 	}
-	o, err := d.authenticate(f, name)
+	o, err := d.authenticate(dir, f, stored, name)
+	if err == errNeverWritten {
+		err = d.lose(dir, stored, name)
+	}
 	if err != nil {
 		f.Close()
 		return nil, nil, err
@@ -111,7 +114,7 @@ func (d *Object) loadFile(dir Dir, stored, name string) (*Object, Node, error) {
 	return o, f, nil
 }
 
-func (d *Object) authenticate(f File, name string) (*Object, error) {
+func (d *Object) authenticate(dir Dir, f File, stored, name string) (*Object, error) {
 	st, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -120,6 +123,9 @@ func (d *Object) authenticate(f File, name string) (*Object, error) {
 	n, err := f.ReadAt(b, 0)
 	if err != nil {
 		return nil, err
+	}
+	if st.Type == TypeFile && d.s.neverWritten(b[:n]) {
+		return nil, errNeverWritten
 	}
 	if st.Type != TypeFile || n < len(b) {
 		return nil, d.corruptAt(name, nil, "header cut off after %d bytes", n)
@@ -137,9 +143,14 @@ func (d *Object) authenticate(f File, name string) (*Object, error) {
 	if err := d.s.reserve(o.id); err != nil {
 		return nil, err
 	}
-	if err := o.file.repair(f, h, d.id); err != nil {
+	did, err := o.file.repair(dir, stored, f, h, d.id)
+	if err != nil {
 		d.s.unreserve(o.id)
 		return nil, d.repairError(name, err)
+	}
+	for _, r := range did {
+		r.Path = d.pathOf(name)
+		d.s.recovered(r)
 	}
 	return o, nil
 }

@@ -62,6 +62,7 @@ var staff = NewAttr{UID: 10021, GID: 100, Mode: 0o640}
 func newBench(t *testing.T, change ...func(*bench)) *bench {
 	t.Helper()
 	b := &bench{t: t, path: t.TempDir(), id: crypto.NewID(), key: crypto.NewKey(), keys: ring{}}
+	b.opts.JournalAge = -1 // no test depends on how long it takes
 	withFaults(&faults{quiet: true})(b)
 	for _, c := range change {
 		c(b)

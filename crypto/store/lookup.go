@@ -112,6 +112,9 @@ func (d *Object) loadDir(dir Dir, stored, name string) (*Object, Node, error) {
 		return nil, nil, d.openError(name, err)
 	}
 	o, err := d.s.loadFolder(d.m, node, binding{parent: d, name: name})
+	if err != nil && d.s.unclean && d.s.folderNeverWritten(node) {
+		err = d.lose(dir, stored, name)
+	}
 	if err == nil {
 		err = d.s.reserve(o.id)
 	}
@@ -182,6 +185,7 @@ func (d *Object) ReadDir() ([]Entry, error) {
 		return nil, err
 	}
 	entries := make([]Entry, 0, len(list))
+	d.dropOrphans(dir, list)
 	for _, e := range list {
 		if isWork(e.Name) {
 			d.dropWork(dir, e.Name)
@@ -197,6 +201,29 @@ func (d *Object) ReadDir() ([]Entry, error) {
 		entries = append(entries, d.entry(name, e.Type))
 	}
 	return entries, nil
+}
+
+// dropOrphans removes journals whose files are gone. With ns held no file comes
+// or goes, and with it no right of a journal to be there.
+func (d *Object) dropOrphans(dir Dir, list []DirEntry) {
+	orphans := map[string]bool{}
+	for _, e := range list {
+		if isJournal(e.Name) {
+			orphans[e.Name] = true
+		}
+	}
+	if len(orphans) == 0 {
+		return
+	}
+	for _, e := range list {
+		if e.Type != TypeDir {
+			delete(orphans, journalName(e.Name))
+		}
+	}
+	for name := range orphans {
+		err := quietly(dir, func() error { return dir.Unlink(name) })
+		d.s.log("removed the journal of a file that is gone", "folder", d.id.String(), "stored", name, "err", err)
+	}
 }
 
 // dropWork removes a file that a crash left half made: with ns held, nobody is

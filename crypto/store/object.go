@@ -107,6 +107,9 @@ func (o *Object) Release() {
 		}
 		s.mu.Unlock()
 		s.fds.forget(o)
+		if o.file != nil {
+			o.file.abandon()
+		}
 		o = parent
 	}
 }
@@ -264,6 +267,9 @@ func (o *Object) setTimes(atime, mtime *time.Time) error {
 		o.file.mu.Lock()
 		defer o.file.mu.Unlock()
 		o.file.metaChanged = true
+		if mtime != nil {
+			o.file.mtime = time.Time{}
+		}
 	}
 	return node.SetTimes(atime, mtime)
 }

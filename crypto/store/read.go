@@ -40,23 +40,51 @@ func (c *content) read(p []byte, off uint64) (int, error) {
 	return len(p), nil
 }
 
+// run is a range of blocks whose packages one pread fetches, step bytes apart.
+type run struct {
+	f           File
+	at          int64
+	step        int
+	first, last uint64
+}
+
+// runOf returns the run that begins with first: in the journal or in the file.
+func (c *content) runOf(first, last uint64) run {
+	last = min(last, first+batchBlocks-1)
+	if !c.records() {
+		return run{c.f, blockOffset(first), crypto.BlockStride, first, last}
+	}
+	at, recorded := c.j.at[first]
+	r := run{c.f, blockOffset(first), crypto.BlockStride, first, first}
+	if recorded {
+		r.f, r.at, r.step = c.j.f, at, recordStride
+	}
+	for ; r.last < last; r.last++ {
+		next, ok := c.j.at[r.last+1]
+		if ok != recorded || ok && next != at+int64(r.last+1-first)*recordStride {
+			break
+		}
+	}
+	return r
+}
+
 // readBatch reads what one pread can hold of the stored part of a file.
 func (c *content) readBatch(p []byte, off uint64) (int, error) {
 	first := off / crypto.BlockSize
 	end := min(off+uint64(len(p)), c.valid)
-	last := min((end-1)/crypto.BlockSize, first+batchBlocks-1)
-	b := c.o.s.bufs.get(last - first + 1)
+	r := c.runOf(first, (end-1)/crypto.BlockSize)
+	b := c.o.s.bufs.get(r.last - first + 1)
 	defer c.o.s.bufs.put(b)
-	start := blockOffset(first)
-	pkgs := b.pkgs[:physical(min((last+1)*crypto.BlockSize, c.valid))-start]
-	got, err := c.f.ReadAt(pkgs, start)
+	tail := int(storedLen(r.last, c.valid)) + crypto.LabelSize + crypto.PackageOverhead
+	pkgs := b.pkgs[:int(r.last-first)*r.step+tail]
+	got, err := r.f.ReadAt(pkgs, r.at)
 	if err != nil {
 		return 0, err
 	}
 	n := 0
-	for i := first; i <= last; i++ {
+	for i := first; i <= r.last; i++ {
 		size := int(storedLen(i, c.valid)) + crypto.LabelSize + crypto.PackageOverhead
-		at := int(i-first) * crypto.BlockStride
+		at := int(i-first) * r.step
 		if at+size > got {
 			return n, c.o.corrupt(nil, "block %d is cut off", i)
 		}
@@ -96,17 +124,19 @@ func (c *content) readBlock(dst []byte, i uint64) ([]byte, error) {
 	return dst[:n], err
 }
 
-// checkEnd makes sure that the backing file is as long as the slot says and that
-// its last block is authentic.
+// checkEnd makes sure that the backing file is as long as the slot says, unless
+// an earlier close could not bring it in order, and that the last block is
+// authentic.
 func (c *content) checkEnd() error {
 	st, err := c.f.Stat()
 	if err != nil {
 		return err
 	}
-	if want := physical(c.valid); st.Size != want && !c.broken {
+	open := c.j != nil || c.loose || c.disk.Flags&flagTail != 0
+	if want := physical(c.valid); st.Size != want && !open {
 		return c.o.corrupt(nil, "backing file has %d bytes, want %d", st.Size, want)
 	}
-	if c.valid == 0 || c.torn {
+	if c.valid == 0 {
 		return nil
 	}
 	b := c.o.s.bufs.get(1)

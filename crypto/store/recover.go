@@ -1,124 +1,374 @@
 package store
 
 import (
+	"encoding/binary"
+	"errors"
+	"maps"
+	"slices"
+
 	"matterfs/crypto"
 )
 
 // seqGap is what recovery adds to the highest sequence it saw: blocks may have
-// been overwritten that it did not look at, far fewer than this.
+// been written that it did not see, far fewer than this.
 const seqGap = 1 << 32
 
-// repair brings a file in order that a crash left dirty or on its way to
-// another folder. Nobody else can have it open.
-func (c *content) repair(f File, h *header, parent crypto.ID) error {
-	if c.disk.Flags&(flagDirty|flagMoving) == 0 {
-		return nil
+// record is one record of a journal, authenticated.
+type record struct {
+	index  uint64 // crypto.CommitLabel for a commit record
+	seq    uint64
+	size   int // of the package
+	commit crypto.Commit
+}
+
+// parseRecord opens the record at the start of b, in place. ok is false where no
+// authentic record of this file begins, or only a part of one.
+func parseRecord(keys *crypto.FileKeys, b []byte) (r record, ok bool) {
+	if len(b) < crypto.RecordIndex {
+		return record{}, false
 	}
-	if !h.whole[1-h.at] {
-		c.o.s.log("a slot is unreadable after a crash", "object", c.o.id.String())
+	r.index = binary.LittleEndian.Uint64(b)
+	pkg := b[crypto.RecordIndex:]
+	n, ok := crypto.PackageLen(pkg)
+	if !ok || n > len(pkg) {
+		return record{}, false
+	}
+	r.size = n
+	var err error
+	if r.index == crypto.CommitLabel {
+		r.commit, err = crypto.OpenCommit(keys.Meta, pkg[:n])
+		r.seq = r.commit.Seq
+	} else {
+		_, r.seq, err = keys.Data.OpenBlock(pkg[:n], r.index)
+	}
+	return r, err == nil
+}
+
+// redo is what a journal has to say about a file: the newest package of each
+// block, and how far the file reached when it was last synced.
+type redo struct {
+	f      File
+	blocks map[uint64]redoBlock
+	known  extent
+	writes uint64
+	high   uint64 // highest sequence that counts
+	news   bool   // some record is newer than the slot
+	end    int64  // behind the last record
+}
+
+type redoBlock struct {
+	at   int64 // of the package
+	size int
+	seq  uint64
+}
+
+// read takes the records of the journal while they authenticate and their
+// sequence rises. Those that the slot is newer than are left out: somebody who
+// puts an old journal back wins nothing.
+func (r *redo) read(c *content) error {
+	breaks := c.o.s.opts.breaks
+	b := c.o.s.bufs.get(batchBlocks)
+	defer c.o.s.bufs.put(b)
+	last := uint64(0)
+	for at := int64(0); ; {
+		n, err := r.f.ReadAt(b.pkgs, at)
+		if err != nil {
+			return err
+		}
+		used := 0
+		for {
+			rec, ok := parseRecord(c.keys, b.pkgs[used:n])
+			if !ok || rec.seq <= last && !breaks.noRise {
+				break
+			}
+			last = rec.seq
+			if rec.seq > c.disk.SeqBase || breaks.oldRecords {
+				r.take(c, rec, at+int64(used)+crypto.RecordIndex)
+			}
+			used += crypto.RecordIndex + rec.size
+			r.end = at + int64(used)
+		}
+		if used == 0 || n < len(b.pkgs) {
+			return nil
+		}
+		at += int64(used)
+	}
+}
+
+func (r *redo) close() {
+	if r.f != nil {
+		r.f.Close()
+	}
+}
+
+func (r *redo) take(c *content, rec record, at int64) {
+	r.news = true
+	r.high = max(r.high, rec.seq)
+	r.writes++
+	if rec.index == crypto.CommitLabel {
+		r.known = extent{max(r.known.size, rec.commit.Size), max(r.known.valid, rec.commit.Valid)}
+		r.writes = max(r.writes, rec.commit.BlockWrites-min(c.writes, rec.commit.BlockWrites))
+	} else if c.afterCut(rec.index, rec.seq) {
+		r.blocks[rec.index] = redoBlock{at, rec.size, rec.seq}
+	}
+}
+
+// apply writes the blocks into the file that are newer there, or damaged.
+func (r *redo) apply(c *content, f File) (n uint64, err error) {
+	b := c.o.s.bufs.get(1)
+	defer c.o.s.bufs.put(b)
+	for _, i := range slices.Sorted(maps.Keys(r.blocks)) {
+		rec := r.blocks[i]
+		_, seq, err := c.peek(f, b.pkgs, i)
+		if isDiskError(err) {
+			return n, err
+		}
+		if err == nil && seq >= rec.seq && !c.o.s.opts.breaks.applyAll {
+			continue
+		}
+		got, err := r.f.ReadAt(b.pkgs[:rec.size], rec.at)
+		if err == nil && got < rec.size {
+			err = &CorruptError{What: "its journal was cut off while it was read"}
+		}
+		if err == nil {
+			_, err = f.WriteAt(b.pkgs[:rec.size], blockOffset(i))
+		}
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+var errNoBlock = errors.New("no authentic block")
+
+// peek opens what stands in place of block i, as long as its header says.
+func (c *content) peek(f File, buf []byte, i uint64) (data []byte, seq uint64, err error) {
+	n, err := f.ReadAt(buf[:crypto.BlockStride], blockOffset(i))
+	if err != nil {
+		return nil, 0, err
+	}
+	size, ok := crypto.PackageLen(buf[:n])
+	if !ok || size > n {
+		return nil, 0, errNoBlock
+	}
+	return c.keys.Data.OpenBlock(buf[:size], i)
+}
+
+// repair brings a file in order that was in use when the daemon or the machine
+// died, or that was on its way to another folder. Nobody else can have it open.
+func (c *content) repair(dir Dir, stored string, f File, h *header, parent crypto.ID) (did []Recovery, err error) {
+	j, err := c.findJournal(dir, stored)
+	if err != nil {
+		return nil, err
+	}
+	r := &redo{f: j, blocks: map[uint64]redoBlock{}}
+	defer r.close()
+	if j != nil {
+		if err := r.read(c); err != nil {
+			return nil, err
+		}
+	}
+	torn := !h.whole[1-h.at]
+	if torn && !r.news && c.disk.Flags&flagTail == 0 && !c.o.s.opts.breaks.anySlot {
+		// Else damaging the newer slot would roll the file back.
+		return nil, &CorruptError{What: "header", Err: h.slotErr}
+	}
+	moving := c.disk.Flags&flagMoving != 0
+	if j == nil && !torn && !moving && c.disk.Flags&flagTail == 0 {
+		return nil, nil
 	}
 	c.disk.Parent = parent
-	if c.disk.Flags&flagDirty != 0 {
-		if err := c.recover(f); err != nil {
+	var blocks uint64
+	if r.news || c.disk.Flags&flagTail != 0 {
+		if blocks, err = c.recover(dir, stored, f, r); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.raise(f, j); err != nil {
+		return nil, err
+	}
+	if r.f != nil {
+		c.dropFound(dir, stored)
+	}
+	return c.told(r, torn, moving, blocks), nil
+}
+
+// raise ends a recovery: the blocks durable, then slots that no record and no
+// block which was there before is newer than, then those durable. Only then may
+// the journal go.
+func (c *content) raise(f File, j File) error {
+	breaks := c.o.s.opts.breaks
+	s := c.slot()
+	s.Flags = 0
+	if breaks.noRaise {
+		s.SeqBase = c.disk.SeqBase
+	} else {
+		c.seq += seqGap
+		s.SeqBase = c.seq
+	}
+	if !breaks.dropUnsynced {
+		if err := f.Sync(false); err != nil {
 			return err
 		}
 	}
-	s := c.slot()
-	s.Flags = 0
-	if c.torn {
-		s.Flags = flagTorn
+	if err := c.writeRaised(f, j, s); err != nil {
+		return err
 	}
-	return keepTimes(f, func() error { return c.writeBoth(f, s) })
+	c.marked, c.known = false, extent{c.size, c.valid}
+	if breaks.dropUnsynced {
+		return nil
+	}
+	return c.syncFile(f, false)
 }
 
-// recover finds out how far the blocks reach and makes the backing file as long
-// as that. Before the journal exists blocks are overwritten in place, so one
-// that a crash tore stays unreadable; the others do not suffer from it.
-func (c *content) recover(f File) error {
+// writeRaised writes the slots and leaves the file the time of its last write,
+// which may be the journal's.
+func (c *content) writeRaised(f File, j File, s crypto.Slot) error {
 	st, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	if st.Size < physical(c.valid) {
-		return &CorruptError{What: "backing file cut off behind our back"}
+	if j != nil {
+		if jst, err := j.Stat(); err == nil && jst.Mtime.After(st.Ctime) {
+			st.Mtime = jst.Mtime
+		}
 	}
-	before := c.valid
-	if err := c.scanTail(f, st.Size); err != nil {
+	if err := c.writeBoth(f, s); err != nil {
 		return err
 	}
-	c.size = max(c.size, c.valid)
-	c.seq += seqGap
-	c.synced = c.seq - 1
-	c.writes += 2 * refreshWrites
-	c.o.s.log("recovered a file after a crash", "object", c.o.id.String(),
-		"blocks", (c.valid-before)/crypto.BlockSize, "torn", c.torn)
-	if err := f.Truncate(physical(c.valid)); err != nil {
-		return err
-	}
-	return f.Sync(false)
+	return f.SetTimes(nil, &st.Mtime)
 }
 
-// scanTail extends valid over authentic blocks written after the slot, as far
-// as they are contiguous.
-func (c *content) scanTail(f File, length int64) error {
-	if more, err := c.scanBoundary(f, length); err != nil || !more {
-		return err
+// told says what a recovery did, for the audit log.
+func (c *content) told(r *redo, torn, moving bool, blocks uint64) (list []Recovery) {
+	add := func(k RecoveryKind) {
+		list = append(list, Recovery{Kind: k, Matter: c.o.m.id, Object: c.o.id, Blocks: blocks})
 	}
-	buf := make([]byte, crypto.BlockStride)
-	base := c.disk.SeqBase
-	for i := c.valid / crypto.BlockSize; ; i++ {
-		n, err := f.ReadAt(buf, blockOffset(i))
-		if err != nil {
-			return err
-		}
-		data, seq, err := c.keys.Data.OpenBlock(buf[:n], i)
-		if err != nil || seq <= base || !c.afterCut(i, seq) {
-			return nil
-		}
-		c.valid += uint64(len(data))
-		c.seq = max(c.seq, seq)
-		if len(data) < crypto.BlockSize {
-			return nil
-		}
+	if torn {
+		add(RecoveredSlot)
 	}
-}
-
-// scanBoundary looks at the last block of which the slot knows a part. It may
-// be as the slot says, or longer by an append, or still uncut by a shrink that
-// was interrupted. It reports whether blocks may follow it.
-func (c *content) scanBoundary(f File, length int64) (more bool, err error) {
-	i, rem := c.valid/crypto.BlockSize, c.valid%crypto.BlockSize
-	if rem == 0 {
-		return true, nil
+	if moving {
+		add(RecoveredMove)
 	}
-	whole := make([]byte, min(length-blockOffset(i), crypto.BlockStride))
-	n, err := f.ReadAt(whole, blockOffset(i))
-	if err != nil {
-		return false, err
-	}
-	short := append([]byte(nil), whole[:min(n, int(rem)+crypto.LabelSize+crypto.PackageOverhead)]...)
-	if _, seq, err := c.keys.Data.OpenBlock(short, i); err == nil && c.afterCut(i, seq) {
-		c.seq = max(c.seq, seq)
-		return false, nil
-	}
-	data, seq, err := c.keys.Data.OpenBlock(whole[:n], i)
 	switch {
-	case err != nil || uint64(len(data)) < rem:
-		c.torn = true
-		return false, nil
-	case !c.afterCut(i, seq):
-		return false, c.recut(f, i, data[:rem])
+	case r.news || blocks > 0:
+		add(RecoveredFile)
+	case r.f != nil:
+		add(RecoveredJournal)
 	}
-	c.torn = false
-	c.valid += uint64(len(data)) - rem
-	c.seq = max(c.seq, seq)
-	return len(data) == crypto.BlockSize, nil
+	return list
+}
+
+// findJournal opens the journal of a file that is being loaded; nil when there
+// is none.
+func (c *content) findJournal(dir Dir, stored string) (File, error) {
+	j, err := opening(c.o.s, func() (File, error) { return dir.OpenFile(journalName(stored)) })
+	if isGone(err) {
+		return nil, nil
+	}
+	return j, err
+}
+
+func (c *content) dropFound(dir Dir, stored string) {
+	if err := quietly(dir, func() error { return dir.Unlink(journalName(stored)) }); err != nil {
+		c.o.s.log("cannot remove a journal", "object", c.o.id.String(), "err", err)
+	}
+}
+
+// recover does what the journal says, finds out how far the blocks reach, and
+// makes the backing file as long as that. It can be interrupted and repeated:
+// the journal is durable before anything is written over what is in place.
+func (c *content) recover(dir Dir, stored string, f File, r *redo) (uint64, error) {
+	c.seq = max(c.seq, r.high)
+	c.writes += r.writes + 2*refreshWrites
+	if err := c.recut(dir, stored, f, r); err != nil {
+		return 0, err
+	}
+	if r.f != nil && !c.o.s.opts.breaks.copyUnsynced {
+		if err := errors.Join(r.f.Sync(false), dir.Sync(true)); err != nil {
+			return 0, err
+		}
+	}
+	n, err := r.apply(c, f)
+	if err != nil {
+		return n, err
+	}
+	c.valid = max(c.valid, r.known.valid)
+	st, err := f.Stat()
+	if err != nil {
+		return n, err
+	}
+	if st.Size < physical(c.valid) {
+		return n, &CorruptError{What: "backing file cut off behind our back"}
+	}
+	more, err := c.scanTail(f)
+	if err != nil {
+		return n, err
+	}
+	c.size = max(c.size, c.valid, r.known.size)
+	c.writes += more
+	return n + more, f.Truncate(physical(c.valid))
 }
 
 // recut does what an interrupted shrink did not come to: it seals the part of
-// the boundary block that stays.
-func (c *content) recut(f File, i uint64, data []byte) error {
+// the block that stays, in the journal, so that this can be interrupted too.
+func (c *content) recut(dir Dir, stored string, f File, r *redo) error {
+	i, rem := c.valid/crypto.BlockSize, c.valid%crypto.BlockSize
+	if _, ok := r.blocks[i]; ok || rem == 0 || max(c.valid, r.known.valid) > c.valid {
+		return nil
+	}
+	b := c.o.s.bufs.get(1)
+	defer c.o.s.bufs.put(b)
+	data, seq, err := c.peek(f, b.pkgs, i)
+	if isDiskError(err) {
+		return err
+	}
+	if err != nil || c.afterCut(i, seq) || uint64(len(data)) < rem {
+		return nil // damaged: reading it will say so
+	}
+	if r.f == nil {
+		if r.f, err = opening(c.o.s, func() (File, error) { return dir.CreateFile(journalName(stored)) }); err != nil {
+			return err
+		}
+	}
 	c.seq += seqGap
-	_, err := f.WriteAt(c.keys.Data.SealBlock(nil, i, c.seq, data), blockOffset(i))
-	return err
+	out := binary.LittleEndian.AppendUint64(nil, i)
+	out = c.keys.Data.SealBlock(out, i, c.seq, data[:rem])
+	if _, err = r.f.WriteAt(out, r.end); err != nil {
+		return err
+	}
+	r.blocks[i] = redoBlock{r.end + crypto.RecordIndex, len(out) - crypto.RecordIndex, c.seq}
+	return nil
+}
+
+// scanTail extends valid over the blocks that follow it, as far as they are
+// authentic, contiguous, and newer than the slot: an old tail that somebody
+// appends again does not count.
+func (c *content) scanTail(f File) (n uint64, err error) {
+	b := c.o.s.bufs.get(1)
+	defer c.o.s.bufs.put(b)
+	base := c.disk.SeqBase
+	for i := c.valid / crypto.BlockSize; ; i++ {
+		data, seq, err := c.peek(f, b.pkgs, i)
+		if isDiskError(err) {
+			return n, err
+		}
+		had := storedLen(i, c.valid)
+		if err != nil || uint64(len(data)) < had {
+			return n, nil
+		}
+		if fresh := seq > base && c.afterCut(i, seq) || c.o.s.opts.breaks.oldTail; !fresh {
+			return n, nil
+		}
+		c.seq = max(c.seq, seq)
+		if more := uint64(len(data)) - had; more > 0 {
+			c.valid += more
+			n++
+		}
+		if len(data) < crypto.BlockSize {
+			return n, nil
+		}
+	}
 }

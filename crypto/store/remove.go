@@ -69,12 +69,20 @@ func (d *Object) removeLocked(o *Object, name string, take func(*Object, Dir, st
 	if _, err := o.pin(); err != nil {
 		return err
 	}
+	if o.file != nil {
+		o.file.freeze()
+		defer o.file.thaw()
+	}
 	if err := take(o, dir, stored); err != nil {
 		o.unpin()
 		return err
 	}
+	if o.file != nil {
+		o.file.loseName(dir)
+	}
+	synced := !d.s.neverSynced(o.id)
 	d.s.unlinked(o) // and never unpinned: there is no name to open it by
-	d.s.dropLong(dir, stored, long)
+	d.s.dropLong(dir, stored, long, synced)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"syscall"
 )
 
@@ -149,6 +150,8 @@ func (r *rename) run() (err error) {
 			return err
 		}
 	}
+	thaw := r.freeze()
+	defer thaw()
 	if err = r.onDisk(node); err != nil {
 		if r.victim != nil {
 			r.victim.unpin()
@@ -159,8 +162,43 @@ func (r *rename) run() (err error) {
 	return nil
 }
 
+// freeze keeps the contents of both files, and the names of their journals, as
+// they are until the rename is done, and returns how to let go.
+func (r *rename) freeze() (thaw func()) {
+	var list []*content
+	for _, o := range []*Object{r.src, r.victim} {
+		if o != nil && o.file != nil {
+			list = append(list, o.file)
+		}
+	}
+	slices.SortFunc(list, func(a, b *content) int { return slices.Compare(a.o.id[:], b.o.id[:]) })
+	for _, c := range list {
+		c.freeze()
+	}
+	return func() {
+		for _, c := range list {
+			c.thaw()
+		}
+	}
+}
+
 func (r *rename) onDisk(node Node) error {
-	if err := r.s.putLong(r.toDir, r.newStored, r.newLongName); err != nil {
+	if c := r.src.file; c != nil {
+		if err := c.detach(node.(File)); err != nil {
+			return err
+		}
+		if err := r.replacement(c, node.(File)); err != nil {
+			return err
+		}
+	}
+	synced := !r.s.neverSynced(r.src.id)
+	if synced && r.from != r.to || r.src.dir != nil {
+		// What may be durable must not go where a power cut takes it along.
+		if err := r.s.syncEntry(r.to); err != nil {
+			return err
+		}
+	}
+	if err := r.s.putLong(r.toDir, r.newStored, r.newLongName, synced); err != nil {
 		return err
 	}
 	var err error
@@ -173,9 +211,27 @@ func (r *rename) onDisk(node Node) error {
 		err = r.src.file.moveTo(node.(File), r.to.id, r.moveSynced)
 	}
 	if err != nil && r.victim == nil && err != syscall.EEXIST {
-		r.s.dropLong(r.toDir, r.newStored, r.newLongName)
+		r.s.dropLong(r.toDir, r.newStored, r.newLongName, false)
+	}
+	if err == nil && r.victim != nil && r.victim.file != nil {
+		r.victim.file.loseName(r.toDir)
 	}
 	return err
+}
+
+// replacement makes a file durable that nobody synced before it takes the place
+// of one that may be: else a power cut leaves neither.
+func (r *rename) replacement(c *content, f File) error {
+	if r.victim == nil || c.careful() || r.s.neverSynced(r.victim.id) {
+		return nil
+	}
+	if err := f.Sync(false); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.kept = true
+	c.mu.Unlock()
+	return nil
 }
 
 func (r *rename) move() error {
@@ -211,7 +267,7 @@ func (r *rename) moveFolder(node Dir) error {
 	defer f.metaMu.Unlock()
 	meta := *f.meta.Load()
 	meta.Parent, meta.Name = r.to.id, r.newName
-	if err := r.src.writeMeta(node, &meta, nextFile); err != nil {
+	if _, err := r.src.writeMeta(node, &meta, nextFile); err != nil {
 		return err
 	}
 	err := r.replaceFolder()
@@ -257,6 +313,6 @@ func (r *rename) settle() {
 	r.to.refs++
 	r.s.mu.Unlock()
 	r.from.Release() // the reference that src held; the caller has one too
-	r.s.dropLong(r.fromDir, r.stored, r.oldLong)
+	r.s.dropLong(r.fromDir, r.stored, r.oldLong, !r.s.neverSynced(r.src.id))
 	r.s.markFresh(r.src.id, false)
 }

@@ -48,13 +48,8 @@ func (h *Handle) Zero(off, n int64, keepSize bool) error {
 		if end > maxFileSize {
 			return syscall.EFBIG
 		}
-		for at := uint64(off); at < min(end, c.valid); {
-			p := zeros[:min(min(end, c.valid)-at, uint64(len(zeros)))]
-			k, err := c.write(p, at)
-			if err != nil {
-				return err
-			}
-			at += uint64(k)
+		if err := c.zero(uint64(off), min(end, c.valid)); err != nil {
+			return err
 		}
 		if keepSize || end <= c.size {
 			return nil
@@ -63,32 +58,57 @@ func (h *Handle) Zero(off, n int64, keepSize bool) error {
 	})
 }
 
-// resize runs change alone on the file.
+// zero writes zeros over stored bytes. The file is frozen.
+func (c *content) zero(off, end uint64) error {
+	for off < end {
+		c.mu.Lock()
+		k, err := c.write(zeros[:min(end-off, uint64(len(zeros)))], off)
+		c.mu.Unlock()
+		if err == nil && c.longJournal(c.o.s.opts.JournalBytes) {
+			err = c.checkpoint()
+		}
+		if err != nil {
+			return err
+		}
+		off += uint64(k)
+	}
+	return nil
+}
+
+// resize runs change alone on the file, mu not held.
 func (h *Handle) resize(change func(*content) error) error {
 	c := h.o.file
-	c.syncMu.Lock()
-	defer c.syncMu.Unlock()
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.freeze()
+	defer c.thaw()
 	if err := h.canWrite(); err != nil {
+		return err
+	}
+	if err := c.bury(); err != nil {
 		return err
 	}
 	return change(c)
 }
 
 func (c *content) truncate(size uint64) error {
-	if size > maxFileSize {
+	switch {
+	case size > maxFileSize:
 		return syscall.EFBIG
+	case size < c.valid:
+		return c.shrink(size)
+	case size < c.size && c.j != nil:
+		// Commit records may know of the larger size: they must be too old.
+		if err := c.settle(); err != nil {
+			return err
+		}
+		c.setSize(size)
+		return c.seal()
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if size == c.size {
 		now := time.Now()
+		c.mtime = time.Time{}
 		return c.f.SetTimes(nil, &now)
-	}
-	if err := c.begin(); err != nil {
-		return err
-	}
-	if size < c.valid {
-		return c.shrink(size, size)
 	}
 	s := c.disk // not slot(): newer blocks may not be durable yet
 	s.Size = size
@@ -100,41 +120,71 @@ func (c *content) truncate(size uint64) error {
 	return nil
 }
 
-// shrink cuts the stored bytes, of which there are more, to valid and sets the
-// size. The slot goes first: a crash after it finds blocks that the slot has cut
-// off, and recovery cuts them; a crash before it finds the old file.
-func (c *content) shrink(valid, size uint64) error {
+func (c *content) setSize(size uint64) {
+	c.mu.Lock()
+	c.size = size
+	c.mu.Unlock()
+}
+
+// shrink cuts the stored bytes, of which there are more, to size. The slot goes
+// first: a crash after it finds blocks that the slot has cut off, and recovery
+// cuts them; a crash before it finds the old file. The block in which the cut is
+// goes to the journal, sealed anew; the whole one stays in place until then.
+func (c *content) shrink(size uint64) error {
 	b := c.o.s.bufs.get(1)
 	defer c.o.s.bufs.put(b)
-	i, rem := valid/crypto.BlockSize, valid%crypto.BlockSize
-	if rem > 0 {
-		if _, err := c.readBlock(b.edges[0], i); err != nil {
+	cut := batch{buffer: b, off: size - size%crypto.BlockSize, end: size, valid: size}
+	cut.first = cut.off / crypto.BlockSize
+	cut.last = cut.first
+	if cut.end > cut.off {
+		if _, err := c.readBlock(b.edges[0], cut.first); err != nil {
 			return err
 		}
+		cut.p = b.edges[0][:cut.end-cut.off]
 	}
-	if err := c.syncBlocks(); err != nil {
+	if err := c.settle(); err != nil {
 		return err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.o.s.opts.breaks.cutFirst {
+		c.f.Truncate(cut.place())
+	}
 	old := c.slot()
-	c.size, c.valid, c.cutIndex, c.cutSeq = size, valid, i, c.seq
-	err := c.writeSlot(c.f, c.slot())
-	if err == nil && c.careful() {
-		err = c.f.Sync(false)
-	}
-	if err == nil && rem > 0 {
-		c.seq++
-		c.writes++
-		_, err = c.f.WriteAt(c.keys.Data.SealBlock(b.pkgs[:0], i, c.seq, b.edges[0][:rem]), blockOffset(i))
-	}
-	if err != nil {
+	if err := c.cut(&cut); err != nil {
 		return errors.Join(err, c.uncut(old))
 	}
-	c.torn = false
-	if err := c.f.Truncate(physical(valid)); err != nil {
-		c.broken = true
+	c.loose = len(cut.p) > 0
+	if err := c.f.Truncate(cut.place()); err != nil {
+		c.loose = true
 		return err
 	}
 	return nil
+}
+
+// place returns how long the backing file is after a cut, the block in which it
+// is still whole.
+func (b *batch) place() int64 { return blockOffset((b.end + crypto.BlockSize - 1) / crypto.BlockSize) }
+
+// cut writes the slot of a shrink, and the block in which it is.
+func (c *content) cut(b *batch) error {
+	c.size, c.valid, c.cutIndex, c.cutSeq = b.end, b.end, b.first, c.seq
+	s := c.slot()
+	s.Flags |= flagTail
+	err := c.writeSlot(c.f, s)
+	if err == nil && c.careful() {
+		err = c.syncFile(c.f, false)
+	}
+	if err != nil {
+		return err
+	}
+	c.marked, c.known = true, extent{b.end, b.end}
+	c.emptyJournal()
+	if len(b.p) == 0 {
+		return nil
+	}
+	_, err = c.record(b)
+	return err
 }
 
 // uncut goes back to the state before a shrink of which nothing but the slot

@@ -73,7 +73,9 @@ type Options struct {
 //  2. folder.ns of one or several directories, ascending by object id: names in
 //     a directory. Readers look names up, writers change them
 //  3. folder.metaMu: a .mfs.dir is replaced
-//  4. content.syncMu: sync, change of size, last close
+//  4. content.syncMu: sync, checkpoint, change of size, last close. Of two
+//     contents that of the smaller object id first
+//     then content.writeMu: blocks are written
 //  5. content.mu: blocks and slots of one file
 //  6. Object.fdMu, child before parent: opening a backing node
 //  7. Store.mu, fdCache.mu, Store.freshMu: leaves, never two of them
@@ -85,9 +87,13 @@ type Store struct {
 	root   Dir
 	tmp    Dir
 	trash  Dir
+	lost   Dir
 	fds    *fdCache
 	closed atomic.Bool
 	bufs   buffers
+	timers sync.WaitGroup // checkpoints to come
+
+	unclean bool // the store was not closed before it was opened
 
 	moveMu sync.Mutex
 
@@ -196,6 +202,10 @@ func (s *Store) open(storeKey *crypto.Key) error {
 	if s.trash, err = s.root.OpenDir(trashName); err != nil {
 		return &CorruptError{What: trashName, Err: err}
 	}
+	if s.lost, err = s.root.OpenDir(lostName); err != nil {
+		return &CorruptError{What: lostName, Err: err}
+	}
+	s.setLive()
 	s.sweep(s.tmp)
 	s.sweep(s.trash)
 	return s.findMatters()
@@ -211,6 +221,7 @@ func (s *Store) Close() error {
 	for _, c := range s.openContents() {
 		errs = append(errs, c.finishNow())
 	}
+	s.timers.Wait()
 	s.mu.Lock()
 	objects := make([]*Object, 0, len(s.live))
 	for _, o := range s.live {
@@ -221,6 +232,12 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	for _, o := range objects {
 		s.fds.forget(o)
+		if o.file != nil {
+			o.file.abandon()
+		}
+	}
+	if err := s.root.Unlink(liveFile); err != nil && !isGone(err) {
+		s.log("cannot remove the mark of an open store", "err", err)
 	}
 	errs = append(errs, s.closeDirs())
 	return errors.Join(errs...)
@@ -228,7 +245,7 @@ func (s *Store) Close() error {
 
 func (s *Store) closeDirs() error {
 	var errs []error
-	for _, d := range []Dir{s.root, s.tmp, s.trash} {
+	for _, d := range []Dir{s.root, s.tmp, s.trash, s.lost} {
 		if d != nil {
 			errs = append(errs, d.Close())
 		}

@@ -10,8 +10,8 @@ import (
 // one sync of the whole disk makes them all durable.
 const maxFresh = 1 << 16
 
-// Sync makes everything written so far durable: the blocks first, then the slot
-// that counts on them, then, if it never was, the name of the file and the
+// Sync makes everything written so far durable: the blocks and the record or
+// slot that counts on them, then, if it never was, the name of the file and the
 // folders above it.
 func (h *Handle) Sync() error {
 	if h.closed.Load() {
@@ -24,42 +24,111 @@ func (h *Handle) Sync() error {
 }
 
 // sync lets readers and writers go on while the disk works; only changes of
-// size and the last close wait.
+// size, checkpoints and the last close wait.
 func (c *content) sync() error {
 	c.syncMu.Lock()
 	defer c.syncMu.Unlock()
 	c.mu.Lock()
-	f, now, full := c.f, c.slot(), c.metaChanged
+	f, j, full := c.f, c.j, c.metaChanged
 	c.metaChanged = false
 	c.mu.Unlock()
 	if f == nil {
 		return ErrClosed
 	}
-	if err := f.Sync(full); err != nil {
-		c.mu.Lock()
-		c.metaChanged = c.metaChanged || full
-		c.mu.Unlock()
-		return err
+	var err error
+	switch {
+	case c.o.Unlinked():
+		err = f.Sync(full)
+	case j == nil:
+		err = c.syncSlot(f, full)
+	case c.careful():
+		err = c.syncJournal(f, full)
+	default:
+		err = c.syncYoung(f, full)
 	}
-	wrote, err := c.commit(f, now)
-	if err != nil || !wrote {
-		return err
-	}
-	return f.Sync(false)
-}
-
-// commit writes the slot for the state now, whose blocks are durable.
-func (c *content) commit(f File, now crypto.Slot) (wrote bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.synced, c.kept = max(c.synced, now.SeqBase), true
+	c.kept = c.kept || err == nil
+	c.metaChanged = c.metaChanged || full && err != nil
+	return err
+}
+
+// syncSlot is the fsync of a file without a journal: its blocks, then the slot
+// that counts them.
+func (c *content) syncSlot(f File, full bool) error {
+	c.mu.Lock()
+	now := c.slot()
+	c.dirty.Store(false)
+	c.mu.Unlock()
+	if err := f.Sync(full); err != nil {
+		c.dirty.Store(true)
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	s := c.disk // mode and parent may have changed meanwhile
 	s.SeqBase, s.TruncIndex, s.TruncSeq = now.SeqBase, now.TruncIndex, now.TruncSeq
 	s.Size, s.Valid, s.BlockWrites = now.Size, now.Valid, now.BlockWrites
 	if s == c.disk {
-		return false, nil
+		return nil
 	}
-	return true, keepTimes(f, func() error { return c.writeSlot(f, s) })
+	if err := c.keepTimes(f, func() error { return c.writeSlot(f, s) }); err != nil {
+		return err
+	}
+	c.known = extent{s.Size, s.Valid}
+	return c.syncFile(f, false)
+}
+
+// syncJournal is the fsync of a file with a journal: the blocks that went
+// straight into the file, if any, a commit record if the file reaches farther
+// than what is durable says, and the journal. syncMu is held.
+func (c *content) syncJournal(f File, full bool) error {
+	breaks := c.o.s.opts.breaks
+	c.mu.Lock()
+	j, now, dirty := c.j, extent{c.size, c.valid}, c.dirty.Swap(false)
+	c.mu.Unlock()
+	if (dirty || full) && !breaks.noFileSync {
+		if err := f.Sync(full); err != nil {
+			c.dirty.Store(true)
+			return err
+		}
+	}
+	c.mu.Lock()
+	var err error
+	if now != c.known && !breaks.noCommit {
+		err = c.commitRecord(now.size, now.valid)
+	}
+	end := j.end
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if end > j.durable && !breaks.noJournalSync {
+		if err := j.f.Sync(false); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	j.durable, c.known = end, now
+	c.mu.Unlock()
+	return c.syncJournalName(j)
+}
+
+// syncYoung is the first fsync of a file with a journal. As nothing of it is
+// durable yet, its blocks can go into place at once.
+func (c *content) syncYoung(f File, full bool) error {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	if err := c.settle(); err != nil {
+		return err
+	}
+	if err := f.Sync(full); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.kept = true
+	c.mu.Unlock()
+	return c.seal()
 }
 
 type freshness struct {

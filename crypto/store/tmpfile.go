@@ -32,6 +32,20 @@ func replaceFile(tmp, dir Dir, name string, b []byte, sync bool) error {
 	return err
 }
 
+// overwriteFile is what replaceFile is there to avoid.
+func overwriteFile(dir Dir, name string, b []byte) (bool, error) {
+	f, err := dir.OpenFile(name)
+	if isGone(err) {
+		f, err = dir.CreateFile(name)
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	_, err = f.WriteAt(b, 0)
+	return err == nil, err
+}
+
 // readAll reads a file of at most limit bytes; one byte more is returned of a
 // longer one, so that its length shows that it is wrong.
 func readAll(dir Dir, name string, limit int) ([]byte, error) {
@@ -82,7 +96,7 @@ func discardDir(in Dir, name string) error {
 		return err
 	}
 	for _, e := range list {
-		if e.Name == dirFile || e.Name == nextFile || isLongFile(e.Name) || isWork(e.Name) {
+		if e.Name == dirFile || e.Name == nextFile || isLongFile(e.Name) || isWork(e.Name) || isJournal(e.Name) {
 			d.Unlink(e.Name)
 		}
 	}
@@ -94,28 +108,44 @@ func isLongFile(stored string) bool {
 	return strings.HasPrefix(stored, crypto.LongPrefix) && strings.HasSuffix(stored, longSuffix)
 }
 
+func isJournal(stored string) bool { return strings.HasPrefix(stored, journalPrefix) }
+
 func isWork(stored string) bool { return strings.HasPrefix(stored, workPrefix) }
 
 // isOwn reports names that can be no object's: the store's own files, side
 // files, journals.
 func isOwn(stored string) bool {
-	return strings.HasPrefix(stored, ownPrefix) || strings.HasPrefix(stored, ".j.") || isLongFile(stored)
+	return strings.HasPrefix(stored, ownPrefix) || isJournal(stored) || isLongFile(stored)
 }
 
-// putLong writes the side file of a long name, before its entry appears.
-func (s *Store) putLong(dir Dir, stored string, long []byte) error {
+// putLong writes the side file of a long name, before its entry appears; with
+// sync it is durable by then, as an object must not lose its name that may be
+// durable itself.
+func (s *Store) putLong(dir Dir, stored string, long []byte, sync bool) error {
 	if long == nil {
 		return nil
 	}
-	return replaceFile(s.tmp, dir, stored+longSuffix, long, false)
+	err := replaceFile(s.tmp, dir, stored+longSuffix, long, sync)
+	if err == nil && sync {
+		err = dir.Sync(true)
+	}
+	return err
 }
 
-// dropLong removes the side file of a long name, after its entry went.
-func (s *Store) dropLong(dir Dir, stored string, long []byte) {
+// dropLong removes the side file of a long name, after its entry went; with sync
+// that is durable by then.
+func (s *Store) dropLong(dir Dir, stored string, long []byte, sync bool) {
 	if long == nil {
 		return
 	}
-	if err := dir.Unlink(stored + longSuffix); err != nil {
+	err := error(nil)
+	if sync {
+		err = dir.Sync(true)
+	}
+	if err == nil {
+		err = dir.Unlink(stored + longSuffix)
+	}
+	if err != nil {
 		s.log("cannot remove the side file of a long name", "stored", stored, "err", err)
 	}
 }

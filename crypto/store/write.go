@@ -19,27 +19,88 @@ func (h *Handle) WriteAt(p []byte, off int64) (n int, err error) {
 	if off < 0 {
 		return 0, syscall.EINVAL
 	}
+	for n < len(p) || n == 0 {
+		part := min(len(p)-n, maxPart-int(uint64(off)+uint64(n))%crypto.BlockSize)
+		k, err := h.writePart(p[n:n+part], uint64(off)+uint64(n))
+		n += k
+		if err != nil || len(p) == 0 {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// maxPart is how much one write does before others get their turn and the
+// journal is looked at.
+const maxPart = 4 << 20
+
+// writePart is a write of at most maxPart bytes. A disk that is full may have
+// room again once the journal is gone.
+func (h *Handle) writePart(p []byte, off uint64) (n int, err error) {
 	c := h.o.file
+	write := func(c *content) (err error) {
+		k, err := c.write(p[n:], off+uint64(n))
+		n += k
+		return err
+	}
+	err = h.alone(write)
+	if errors.Is(err, syscall.ENOSPC) && c.relieve(1) {
+		return n, h.alone(write)
+	}
+	c.relieve(c.o.s.opts.JournalBytes)
+	return n, err
+}
+
+// alone runs change with the locks of a write.
+func (h *Handle) alone(change func(*content) error) error {
+	c := h.o.file
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := h.canWrite(); err != nil {
-		return 0, err
+		return err
 	}
-	return c.write(p, uint64(off))
+	if err := c.bury(); err != nil {
+		return err
+	}
+	return change(c)
+}
+
+// relieve empties the journal if it has limit bytes or more, and reports whether
+// it did.
+func (c *content) relieve(limit int64) bool {
+	if !c.longJournal(limit) {
+		return false
+	}
+	c.freeze()
+	defer c.thaw()
+	if c.f == nil || c.j == nil || c.j.end < limit {
+		return false
+	}
+	if err := c.checkpoint(); err != nil {
+		c.o.s.log("cannot bring a journal into its file", "object", c.o.id.String(), "err", err)
+		return false
+	}
+	return true
 }
 
 // Append writes p at the end of the file as it is now and returns where that
 // was; no other write comes in between.
 func (h *Handle) Append(p []byte) (off int64, n int, err error) {
-	c := h.o.file
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := h.canWrite(); err != nil {
-		return 0, 0, err
-	}
-	off = int64(c.size)
-	n, err = c.write(p, c.size)
+	err = h.alone(func(c *content) (err error) {
+		off = int64(c.size)
+		n, err = c.write(p, c.size)
+		return err
+	})
+	h.o.file.relieve(h.o.s.opts.JournalBytes)
 	return off, n, err
+}
+
+func (c *content) longJournal(limit int64) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.j != nil && c.j.end >= limit
 }
 
 // write is WriteAt with mu held.
@@ -53,50 +114,81 @@ func (c *content) write(p []byte, off uint64) (int, error) {
 	if off > c.valid && off-c.valid > c.o.s.opts.MaxZeroFill {
 		return 0, syscall.EFBIG
 	}
-	if err := c.begin(); err != nil {
-		return 0, err
-	}
-	if err := c.fill(off); err != nil {
-		return 0, err
-	}
+	size, valid, last := c.size, c.valid, c.boundary()
+	// Zeros up to the block of off; those inside it come with the first batch.
+	err := c.fill(off - off%crypto.BlockSize)
 	n := 0
-	for n < len(p) {
-		k, err := c.writeBatch(batchOf(p[n:], off+uint64(n)), off+uint64(n))
+	for err == nil && n < len(p) {
+		var k int
+		k, err = c.writeBatch(c.batchOf(p[n:], off+uint64(n)), off+uint64(n))
 		n += k
-		if err != nil {
-			return n, err
-		}
 	}
-	return n, c.refresh()
+	switch {
+	case err == nil:
+		err = c.refresh()
+	case n == 0 && c.valid != valid:
+		c.unfill(size, valid, last)
+	}
+	return n, err
 }
 
-// batchOf returns the part of p that fits one pwrite.
-func batchOf(p []byte, off uint64) []byte {
-	return p[:min(len(p), (batchBlocks-1)*crypto.BlockSize-int(off%crypto.BlockSize))]
+// batchOf returns the part of p that fits one pwrite: blocks that are stored
+// already go elsewhere than those that are not.
+func (c *content) batchOf(p []byte, off uint64) []byte {
+	n := min(len(p), (batchBlocks-1)*crypto.BlockSize-int(off%crypto.BlockSize))
+	stored := (c.valid + crypto.BlockSize - 1) / crypto.BlockSize * crypto.BlockSize
+	if off < stored {
+		n = int(min(uint64(n), stored-off))
+	}
+	return p[:n]
 }
 
 // fill seals zeros from valid up to end, so that the stored bytes stay without
-// gaps. If the disk is full the file is as before.
+// gaps.
 func (c *content) fill(end uint64) error {
-	size, valid := c.size, c.valid
 	for c.valid < end {
-		p := batchOf(zeros[:min(end-c.valid, uint64(len(zeros)))], c.valid)
+		p := c.batchOf(zeros[:min(end-c.valid, uint64(len(zeros)))], c.valid)
 		_, err := c.writeBatch(p, c.valid)
 		if err == nil {
 			err = c.refresh()
 		}
 		if err != nil {
-			return errors.Join(err, c.unfill(valid, size))
+			return err
 		}
 	}
 	return nil
 }
 
-func (c *content) unfill(valid, size uint64) error {
-	if c.valid == valid {
-		return nil
+// boundary returns where the last stored block is in the journal; 0 when it is
+// in the file.
+func (c *content) boundary() int64 {
+	if c.j == nil {
+		return 0
 	}
-	return c.shrink(valid, size)
+	return c.j.at[c.valid/crypto.BlockSize]
+}
+
+// unfill takes zeros back that no write came to follow. Zeros below the size
+// may stay.
+func (c *content) unfill(size, valid uint64, last int64) {
+	c.size = size
+	if c.valid <= size {
+		return
+	}
+	c.valid = valid
+	i := valid / crypto.BlockSize
+	if valid%crypto.BlockSize > 0 {
+		if last > 0 {
+			c.j.at[i] = last
+		} else if c.j != nil {
+			delete(c.j.at, i)
+		}
+		i++
+	}
+	if err := c.f.Truncate(blockOffset(i)); err != nil {
+		c.loose = true
+	}
+	c.loose = c.loose || valid%crypto.BlockSize > 0
 }
 
 // batch is one write of contiguous blocks on its way.
@@ -109,7 +201,7 @@ type batch struct {
 }
 
 // writeBatch seals the blocks that p touches and writes them with one pwrite.
-// off is not above valid.
+// off is not above valid, or in the block where valid is.
 func (c *content) writeBatch(p []byte, off uint64) (int, error) {
 	end := off + uint64(len(p))
 	b := batch{p: p, off: off, end: end, first: off / crypto.BlockSize,
@@ -123,18 +215,31 @@ func (c *content) writeBatch(p []byte, off uint64) (int, error) {
 	if err := c.merge(&b); err != nil {
 		return 0, err
 	}
+	if b.first*crypto.BlockSize < c.valid && !c.o.s.opts.breaks.inPlace {
+		return c.record(&b)
+	}
+	return c.put(&b)
+}
+
+// put writes blocks of which nothing is stored yet straight into the file with
+// one pwrite. If the disk fills up, the whole ones among them are there.
+func (c *content) put(b *batch) (int, error) {
+	if err := c.mark(); err != nil {
+		return 0, err
+	}
 	out := b.pkgs[:0]
 	for i := b.first; i <= b.last; i++ {
 		c.seq++
 		out = c.keys.Data.SealBlock(out, i, c.seq, b.plain(i))
 	}
-	c.writes += count
+	c.writes += b.last - b.first + 1
 	n, err := c.f.WriteAt(out, blockOffset(b.first))
+	c.dirty.Store(true)
 	if err != nil {
-		return c.salvage(&b, n), err
+		return c.salvage(b, n), err
 	}
-	c.valid, c.size = b.valid, max(c.size, end)
-	return len(p), nil
+	c.valid, c.size = b.valid, max(c.size, b.end)
+	return len(b.p), nil
 }
 
 // plain returns the whole new plaintext of block i.
@@ -158,9 +263,11 @@ func (b *batch) covers(i uint64) bool {
 // merge puts the edge blocks together from what is stored and what is new.
 func (c *content) merge(b *batch) error {
 	if !b.covers(b.first) {
-		if _, err := c.readBlock(b.edges[0], b.first); err != nil {
+		old, err := c.readBlock(b.edges[0], b.first)
+		if err != nil {
 			return err
 		}
+		clear(b.edges[0][len(old):])
 		copy(b.edges[0][b.off%crypto.BlockSize:], b.p)
 	}
 	if b.last != b.first && !b.covers(b.last) {
@@ -172,31 +279,22 @@ func (c *content) merge(b *batch) error {
 	return nil
 }
 
-// salvage makes the best of a pwrite that stopped after n bytes of packages and
-// returns how many bytes of p are stored. The block in which it stopped, if it
-// was stored before, is written again as far as it was: that needs no new room.
+// salvage keeps the whole blocks of a pwrite that stopped after n bytes of
+// packages and returns how many bytes of p are stored.
 func (c *content) salvage(b *batch, n int) int {
 	whole := uint64(n / crypto.BlockStride)
 	stop := b.first + whole
-	before := c.valid
 	if whole > 0 {
 		c.valid = max(c.valid, stop*crypto.BlockSize)
 	}
-	if size := storedLen(stop, before); n%crypto.BlockStride != 0 && size > 0 {
-		c.seq++
-		c.writes++
-		pkg := c.keys.Data.SealBlock(b.pkgs[:0], stop, c.seq, b.plain(stop)[:size])
-		if _, err := c.f.WriteAt(pkg, blockOffset(stop)); err != nil {
-			c.torn = true
-		}
-	}
-	if err := c.f.Truncate(physical(c.valid)); err != nil {
-		c.broken = true
+	// While blocks are in the journal those in place are not cut: they are what
+	// is left should the journal not reach the disk.
+	if c.records() || c.f.Truncate(physical(c.valid)) != nil {
+		c.loose = true
 	}
 	if whole == 0 {
 		return 0
 	}
-	done := min(stop*crypto.BlockSize, b.end)
 	c.size = max(c.size, c.valid)
-	return int(done - b.off)
+	return int(min(stop*crypto.BlockSize, b.end) - b.off)
 }
