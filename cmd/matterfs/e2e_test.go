@@ -81,7 +81,13 @@ func (f *firm) write(path, text string) {
 // exec runs the command in a process of its own.
 func (f *firm) exec(args ...string) (code int, stdout, stderr string) {
 	f.t.Helper()
-	cmd := exec.Command("matterfs", args...)
+	return f.command("matterfs", args...)
+}
+
+// command runs any program where the firm's daemons are found.
+func (f *firm) command(name string, args ...string) (code int, stdout, stderr string) {
+	f.t.Helper()
+	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TMPDIR="+f.tmp, "MATTERFS_RUN_DIR="+f.run)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

@@ -55,24 +55,36 @@ It ends with 1 when something is missing or wrong.`,
 }
 
 func runSambaCheck(ctx context.Context, a *app, file string, shares []string) error {
-	conf, err := readSMBConf(ctx, a, file)
-	if err != nil {
-		return err
-	}
-	if len(shares) == 0 {
-		shares, err = sharesOnMounts(conf)
+	r, err := a.judgeSamba(ctx, file, shares)
+	if errors.Is(err, errNoShare) {
+		return usagef("%v; name one with --share", err)
 	}
 	if err != nil {
 		return err
 	}
+	return a.reportSamba(r)
+}
+
+// errNoShare: nothing in a smb.conf leads to a drive.
+var errNoShare = errors.New("no share of this file lies on a matterfs mount of this machine")
+
+// judgeSamba checks the shares, or those that lie on a drive.
+func (a *app) judgeSamba(ctx context.Context, file string, shares []string) (sambaReport, error) {
 	r := sambaReport{File: file, Shares: shares, Findings: []sambaFinding{}}
-	for _, name := range shares {
+	conf, err := readSMBConf(ctx, a, file)
+	if err == nil && len(shares) == 0 {
+		r.Shares, err = sharesOnMounts(conf)
+	}
+	if err != nil {
+		return r, err
+	}
+	for _, name := range r.Shares {
 		if !conf.has(name) {
-			return usagef("%s has no share %q", file, name)
+			return r, usagef("%s has no share %q", file, name)
 		}
 		r.Findings = append(r.Findings, conf.check(name, a.lang)...)
 	}
-	return a.reportSamba(r)
+	return r, nil
 }
 
 // readSMBConf reads the configuration as testparm understands it, or by itself where there is no testparm.
@@ -112,7 +124,7 @@ func sharesOnMounts(conf *smbConf) ([]string, error) {
 	if shares := conf.sharing(targets); len(shares) > 0 {
 		return shares, nil
 	}
-	return nil, usagef("no share of this file lies on a matterfs mount of this machine; name one with --share")
+	return nil, errNoShare
 }
 
 func (a *app) reportSamba(r sambaReport) error {
