@@ -253,7 +253,8 @@ func (c *content) thaw() {
 func (c *content) moveTo(f File, parent crypto.ID, rename func() error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.keepTimes(f, func() error {
+	moved := false
+	err := c.keepTimes(f, func() error {
 		old := c.disk.Parent
 		s := c.disk
 		s.Parent = parent
@@ -270,9 +271,15 @@ func (c *content) moveTo(f File, parent crypto.ID, rename func() error) error {
 		if err != nil {
 			c.disk.Parent = old // whatever is written next says so
 		}
+		moved = err == nil
 		c.settleMove(f)
 		return err
 	})
+	if moved && err != nil {
+		c.o.s.log("cannot keep the time of a moved file", "object", c.o.id.String(), "err", err)
+		return nil
+	}
+	return err
 }
 
 // settleMove forgets the folder that the file is not in. If that fails both

@@ -155,6 +155,7 @@ func (c *content) shrink(size uint64) error {
 		return errors.Join(err, c.uncut(old))
 	}
 	c.loose = len(cut.p) > 0
+	c.dirty.Store(true)
 	if err := c.f.Truncate(cut.place()); err != nil {
 		c.loose = true
 		return err

@@ -188,6 +188,7 @@ func (c *content) unfill(size, valid uint64, last int64) {
 	if err := c.f.Truncate(blockOffset(i)); err != nil {
 		c.loose = true
 	}
+	c.dirty.Store(true)
 	c.loose = c.loose || valid%crypto.BlockSize > 0
 }
 
