@@ -148,6 +148,7 @@ func (d *Object) authenticate(dir Dir, f File, stored, name string) (*Object, er
 		d.s.unreserve(o.id)
 		return nil, d.repairError(name, err)
 	}
+	o.file.metaChanged = d.s.takeStale(o.id)
 	for _, r := range did {
 		r.Path = d.pathOf(name)
 		d.s.recovered(r)

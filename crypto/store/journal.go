@@ -246,6 +246,9 @@ func (c *content) abandon() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closeJournal()
+	if c.metaChanged {
+		c.o.s.leaveStale(c.o.id)
+	}
 }
 
 // dropJournalName takes the journal out of its folder, of which an open file

@@ -21,6 +21,10 @@ var errNeverWritten = errors.New("its header was never written")
 func (s *Store) setLive() {
 	if _, err := s.root.StatAt(liveFile); err == nil {
 		s.unclean = true
+		// Nobody remembers what of it was durable: all of it, from here on.
+		if err := s.disk.SyncAll(); err != nil {
+			s.log("cannot sync the disk", "err", err)
+		}
 		return
 	}
 	f, err := s.root.CreateFile(liveFile)

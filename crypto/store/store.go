@@ -106,6 +106,7 @@ type Store struct {
 	freshMu  sync.Mutex
 	fresh    map[crypto.ID]freshness // entries that were never made durable
 	freshGen uint64
+	stale    map[crypto.ID]struct{} // no longer live, times or attributes not durable
 }
 
 // Create makes an empty store in a disk that must not hold one (EEXIST). It
@@ -150,7 +151,7 @@ func Open(d Disk, storeID crypto.ID, storeKey *crypto.Key, keys Keys, o Options)
 	}
 	s := &Store{disk: d, keys: keys, id: storeID, opts: o.withDefaults(), root: root,
 		live: map[crypto.ID]*Object{}, loading: map[loadKey]chan struct{}{},
-		handles: map[*content]struct{}{}, fresh: map[crypto.ID]freshness{}}
+		handles: map[*content]struct{}{}, fresh: map[crypto.ID]freshness{}, stale: map[crypto.ID]struct{}{}}
 	s.fds = newFDCache(s.opts.MaxDescriptors)
 	if err := s.open(storeKey); err != nil {
 		s.closeDirs()
@@ -236,6 +237,7 @@ func (s *Store) Close() error {
 			o.file.abandon()
 		}
 	}
+	errs = append(errs, s.syncFresh())
 	if err := s.root.Unlink(liveFile); err != nil && !isGone(err) {
 		s.log("cannot remove the mark of an open store", "err", err)
 	}

@@ -131,6 +131,42 @@ func (c *content) syncYoung(f File, full bool) error {
 	return c.seal()
 }
 
+// syncFresh makes durable, when the store closes, what the next one to open it
+// will take for durable.
+func (s *Store) syncFresh() error {
+	s.freshMu.Lock()
+	defer s.freshMu.Unlock()
+	if len(s.fresh)+len(s.stale) == 0 {
+		return nil
+	}
+	return s.disk.SyncAll()
+}
+
+// leaveStale remembers that times or attributes of an object that leaves memory
+// are not durable.
+func (s *Store) leaveStale(id crypto.ID) {
+	s.freshMu.Lock()
+	defer s.freshMu.Unlock()
+	s.stale[id] = struct{}{}
+	if len(s.stale) <= maxFresh {
+		return
+	}
+	if err := s.disk.SyncAll(); err != nil {
+		s.log("cannot sync the disk", "err", err)
+		return
+	}
+	clear(s.stale)
+}
+
+// takeStale reports and forgets that.
+func (s *Store) takeStale(id crypto.ID) bool {
+	s.freshMu.Lock()
+	defer s.freshMu.Unlock()
+	_, ok := s.stale[id]
+	delete(s.stale, id)
+	return ok
+}
+
 type freshness struct {
 	gen     uint64
 	created bool // not merely renamed
