@@ -25,6 +25,9 @@
 // When a record cannot be written (disk full, I/O error, file replaced by somebody) what was written of it is cut off again and
 // Append refuses with ErrUnavailable until writing works; the first record after that says since when and how often it refused.
 //
+// With Options.Rotate the live file becomes an older segment at SegmentSize and at midnight, and all older segments but the newest
+// are compressed in the background. Readers take no notice.
+//
 // # After a crash
 //
 // Open compares the end of the files with the head. What a killed daemon leaves (an unfinished line, or a line the head does not

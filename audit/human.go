@@ -42,7 +42,7 @@ var chinese = words{
 		"getattr": "查属性", "lookup": "查找", "list": "列目录", "truncate": "截断", "allocate": "预留空间", "fsync": "落盘",
 		"setxattr": "改扩展属性", "getxattr": "读扩展属性", "policy.load": "载入策略", "policy.reload": "重载策略",
 		"matter.freeze": "冻结案件", "matter.unfreeze": "解冻案件",
-		"state.head": "状态记录", "state.recover": "修复状态", "state.accept": "接受状态", "relabel": "改密级",
+		"state.head": "状态记录", "state.recover": "修复状态", "state.accept": "接受状态", "relabel": "改密级", "store.recover": "恢复文件",
 		"user.disable": "停用用户", "user.enable": "启用用户", "request": "申请", "approve": "批准", "refuse": "驳回",
 		"revoke": "撤销", "ack": "确认", "purpose": "说明用途", "presence": "双人在场", "backup": "备份", "restore": "恢复",
 		"destroy": "销毁", "audit.recover": "日志修复", "audit.clock": "时钟异常", "audit.seal": "日志签封", "audit.epoch": "日志换钥",

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,9 @@ import (
 	"testing"
 	"time"
 )
+
+// childRotates in the environment makes it seal, rotate and compress as fast as it can.
+const childRotates = "AUDIT_TEST_ROTATES"
 
 // childDir in the environment makes the test binary a daemon that appends records until it is killed.
 const childDir = "AUDIT_TEST_CHILD"
@@ -26,7 +30,11 @@ func TestMain(m *testing.M) {
 
 // child appends from two goroutines and says every number on stdout after Append returned it.
 func child(dir string) error {
-	l, err := Open(Options{Dir: dir + "/log", StateDir: dir + "/state", StoreID: testStore, SyncInterval: time.Millisecond})
+	o := Options{Dir: dir + "/log", StateDir: dir + "/state", StoreID: testStore, SyncInterval: time.Millisecond}
+	if os.Getenv(childRotates) != "" {
+		o.Seal, o.Rotate, o.SegmentSize = true, true, 20000
+	}
+	l, err := Open(o)
 	if err != nil {
 		return err
 	}
@@ -40,6 +48,12 @@ func child(dir string) error {
 					return
 				}
 				fmt.Printf("%d\n", seq)
+				if o.Rotate && i%50 == 49 { // not only when the clock ticks
+					if err := l.rotateIfDue(); err != nil {
+						errs <- err
+						return
+					}
+				}
 			}
 		}()
 	}
@@ -64,10 +78,10 @@ func TestKilledWriter(t *testing.T) {
 }
 
 // runAndKill starts a child, kills it after so many records, and returns the highest number it told.
-func runAndKill(t *testing.T, dir string, records int) (told uint64) {
+func runAndKill(t *testing.T, dir string, records int, env ...string) (told uint64) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childDir+"="+dir)
+	cmd.Env = append(append(os.Environ(), childDir+"="+dir), env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -87,7 +101,8 @@ func runAndKill(t *testing.T, dir string, records int) (told uint64) {
 			told = max(told, seq)
 		}
 	}
-	if err := cmd.Wait(); err == nil || told == 0 {
+	var ended *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &ended) || ended.ExitCode() != -1 || told == 0 {
 		t.Fatalf("the child ended by itself: %v, told %d", err, told)
 	}
 	return told

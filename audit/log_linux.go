@@ -17,6 +17,8 @@ type Options struct {
 	Now          func() time.Time // nil: time.Now
 	SyncInterval time.Duration    // how long a record may be in memory only; 0: 200 ms
 	Group        int              // gid that owns the log file, so that auditors can read it; 0 or less: left alone
+	Rotate       bool             // begin a new live file at SegmentSize and at midnight, and compress older ones
+	SegmentSize  int64            // bytes; 0: 256 MiB
 	Seal         bool             // sign the log with keys kept in StateDir, see InitKeys
 }
 
@@ -27,7 +29,7 @@ type environ struct {
 	beat  time.Duration // how often the head says that the log is alive
 	live  func(dir string, group int) (liveFile, error)
 	pace  pace
-	step  func(step string) error // called after each step of a change of keys; an error stops there
+	step  func(step string) error // called after each step that changes files; an error stops there
 }
 
 func realEnviron() environ {
@@ -35,8 +37,11 @@ func realEnviron() environ {
 		step: func(string) error { return nil }}
 }
 
-// checkEvery is how many appends may pass before the identity of the live file is looked at again.
-const checkEvery = 256
+// The identity of the live file is looked at again after so many appends, and before an append after so long a time.
+const (
+	checkEvery = 256
+	checkAfter = 10 * time.Millisecond
+)
 
 // Log is the one writer of an audit log. It is safe for concurrent use.
 type Log struct {
@@ -47,6 +52,8 @@ type Log struct {
 	sealing sync.Mutex // guards seals, held across a seal, taken before syncing
 	seals   sealer
 	due     chan struct{} // enough records wait for a seal
+	older   chan struct{} // a segment waits to be compressed
+	tidying sync.Mutex    // held while older segments are worked on; no other lock is taken under it but mu
 
 	syncing sync.Mutex // held across fdatasync, taken before mu; the waiters share one call
 	stop    chan struct{}
@@ -60,6 +67,10 @@ type Log struct {
 	behind  time.Duration // how far the clock was behind last when audit.clock said so; 0: it did not
 	buf     []byte        // 0x00 || line || LF
 	appends int           // since the last check of the live file
+	checked time.Time     // when that was, monotonic
+	first   uint64        // the first record of the live file has this number, or will have
+	born    time.Time     // its time
+	tidyErr error         // why older segments are not compressed
 	down    *outage       // nil while records can be written
 	closed  bool          // no more records are taken
 	over    bool          // Close has done its last work
@@ -98,11 +109,14 @@ func open(o Options, env environ) (*Log, error) {
 	if err := errors.Join(os.MkdirAll(o.Dir, 0o750), os.MkdirAll(o.StateDir, 0o700)); err != nil {
 		return nil, err
 	}
+	if o.SegmentSize <= 0 {
+		o.SegmentSize = 256 << 20
+	}
 	head, err := openHead(o.StateDir)
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{o: o, env: env, enc: newEncoders(), head: head, stop: make(chan struct{}), due: make(chan struct{}, 1), buf: make([]byte, 0, 4096)}
+	l := &Log{o: o, env: env, enc: newEncoders(), head: head, stop: make(chan struct{}), due: make(chan struct{}, 1), older: make(chan struct{}, 1), buf: make([]byte, 0, 4096)}
 	if err := l.start(); err != nil {
 		head.close()
 		if l.live != nil {
@@ -113,6 +127,9 @@ func open(o Options, env environ) (*Log, error) {
 	l.stopped.Go(l.background)
 	if o.Seal {
 		l.stopped.Go(l.sealLoop)
+	}
+	if o.Rotate {
+		l.stopped.Go(l.housekeep)
 	}
 	return l, nil
 }
@@ -154,14 +171,14 @@ func (l *Log) ready() error {
 	if l.down != nil {
 		return l.revive()
 	}
-	if l.appends++; l.appends >= checkEvery {
+	if l.appends++; l.appends >= checkEvery || time.Since(l.checked) >= checkAfter {
 		return l.check()
 	}
 	return nil
 }
 
 func (l *Log) check() error {
-	l.appends = 0
+	l.appends, l.checked = 0, time.Now()
 	if err := errors.Join(l.live.Check(int64(l.st.size)), l.head.check()); err != nil {
 		return l.fail("check", err)
 	}
@@ -189,6 +206,9 @@ func (l *Log) commit(body []byte) error {
 		return err
 	}
 	l.last = t
+	if l.st.size == 0 {
+		l.born = t
+	}
 	l.st.seq, l.st.hash = l.st.seq+1, hash
 	if l.o.Seal {
 		l.noted(hash)

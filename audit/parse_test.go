@@ -65,9 +65,9 @@ func TestEscapesAreDecoded(t *testing.T) {
 func TestSegmentNames(t *testing.T) {
 	for name, want := range map[string]segment{
 		"audit.jsonl":                         {name: "audit.jsonl"},
-		"audit-1.jsonl":                       {"audit-1.jsonl", 1, false},
-		"audit-00000000000000000501.jsonl.gz": {"audit-00000000000000000501.jsonl.gz", 501, true},
-		"audit-18446744073709551615.jsonl":    {"audit-18446744073709551615.jsonl", 1<<64 - 1, false},
+		"audit-1.jsonl":                       {name: "audit-1.jsonl", first: 1, gz: false},
+		"audit-00000000000000000501.jsonl.gz": {name: "audit-00000000000000000501.jsonl.gz", first: 501, gz: true},
+		"audit-18446744073709551615.jsonl":    {name: "audit-18446744073709551615.jsonl", first: 1<<64 - 1, gz: false},
 		"audit-0.jsonl":                       {},
 		"audit-.jsonl":                        {},
 		"audit-+1.jsonl":                      {},

@@ -23,10 +23,11 @@ func ReadRecords(dir string, fn func(line []byte, rec *Parsed) error) error {
 
 // ReadFrom is ReadRecords from record number from on. It finds the place without reading what lies before in plain segments.
 func ReadFrom(dir string, from uint64, fn func(line []byte, rec *Parsed) error) error {
-	list, err := segments(dir)
+	list, err := openLog(dir)
 	if err != nil {
 		return err
 	}
+	defer closeHeld(list)
 	c := &cursor{dir: dir, next: from, fn: fn}
 	for i, s := range list {
 		if i+1 < len(list) && list[i+1].first != 0 && list[i+1].first <= from {
@@ -41,10 +42,11 @@ func ReadFrom(dir string, from uint64, fn func(line []byte, rec *Parsed) error) 
 
 // LastSeq is the number of the last complete record, 0 when there is none.
 func LastSeq(dir string) (uint64, error) {
-	list, err := segments(dir)
+	list, err := openLog(dir)
 	if err != nil {
 		return 0, err
 	}
+	defer closeHeld(list)
 	for i := len(list) - 1; i >= 0; i-- {
 		c := &cursor{dir: dir, next: 1<<64 - 1, fn: func([]byte, *Parsed) error { return nil }}
 		if err := c.segment(list[i]); err != nil || c.last > 0 {
@@ -190,13 +192,6 @@ func Follow(ctx context.Context, dir string, from uint64, fn func(line []byte, r
 	return ctx.Err()
 }
 
-func closeWith(f *os.File, err error) error {
-	if f != nil {
-		f.Close()
-	}
-	return err
-}
-
 // older delivers what the segments before the live file have from c.next on.
 func (c *cursor) older() error {
 	list, err := segments(c.dir)
@@ -247,12 +242,6 @@ func (c *cursor) follow(ctx context.Context, f *os.File) error {
 		}
 		pause(ctx)
 	}
-}
-
-func stillLive(f *os.File) bool {
-	held, err1 := f.Stat()
-	named, err2 := os.Stat(f.Name())
-	return err1 == nil && err2 == nil && os.SameFile(held, named)
 }
 
 func pause(ctx context.Context) {

@@ -21,9 +21,11 @@ type tail struct {
 	seq    uint64
 	hash   [32]byte
 	t      time.Time
-	size   int64    // length of the live file
-	good   int64    // end of its last good line
-	broken *Problem // first thing wrong with it; a missing LF at the end is not
+	size   int64     // length of the live file
+	good   int64     // end of its last good line
+	first  uint64    // number of the first record of the live file, or of the one that would be
+	born   time.Time // its time; zero when there is none
+	broken *Problem  // first thing wrong with it; a missing LF at the end is not
 
 	cutSeq uint64    // highest number among the complete records after the break
 	cutT   time.Time // latest time among them
@@ -78,6 +80,7 @@ func readOlder(dir string, s segment, w *walker) error {
 
 func inspectLive(dir string, w *walker, t *tail) error {
 	w.enter(LiveName, 0)
+	t.first = w.seq + 1
 	f, err := openRegular(filepath.Join(dir, LiveName))
 	if errors.Is(err, os.ErrNotExist) {
 		t.take(w)
@@ -109,6 +112,9 @@ func inspectLive(dir string, w *walker, t *tail) error {
 			continue
 		}
 		w.step(ln)
+		if t.born.IsZero() && t.broken == nil {
+			t.first, t.born = w.seq, w.t
+		}
 	}
 }
 
@@ -225,7 +231,7 @@ func (l *Log) start() error {
 	if l.live, err = l.env.live(l.o.Dir, l.o.Group); err != nil {
 		return err
 	}
-	l.last = t.t
+	l.last, l.first, l.born = t.t, t.first, t.born
 	if l.last.IsZero() {
 		l.last = time.Unix(0, 0).UTC()
 	}

@@ -19,6 +19,7 @@ type segment struct {
 	name  string
 	first uint64 // seq of its first record, from its name; 0 for the live file, which does not say
 	gz    bool
+	held  *os.File // the live file, opened when the others were listed; nil: opened by its name
 }
 
 func (s segment) live() bool { return s.name == LiveName }
@@ -64,6 +65,50 @@ func segments(dir string) ([]segment, error) {
 	return dropCopies(list), nil
 }
 
+// openLog lists the files of a log as they were at one moment, with the live file open: a rotation in between would hide a file.
+// closeHeld ends it.
+func openLog(dir string) ([]segment, error) {
+	for {
+		live, err := openRegular(filepath.Join(dir, LiveName))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		list, err := segments(dir)
+		if err != nil {
+			return nil, closeWith(live, err)
+		}
+		last := len(list) - 1
+		listed := last >= 0 && list[last].live()
+		if live == nil && !listed {
+			return list, nil
+		}
+		if live != nil && listed && stillLive(live) {
+			list[last].held = live
+			return list, nil
+		}
+		closeWith(live, nil)
+	}
+}
+
+func closeHeld(list []segment) {
+	for _, s := range list {
+		closeWith(s.held, nil)
+	}
+}
+
+func closeWith(f *os.File, err error) error {
+	if f != nil {
+		f.Close()
+	}
+	return err
+}
+
+func stillLive(f *os.File) bool {
+	held, err1 := f.Stat()
+	named, err2 := os.Stat(f.Name())
+	return err1 == nil && err2 == nil && os.SameFile(held, named)
+}
+
 func dropCopies(list []segment) []segment {
 	kept := list[:0]
 	for _, s := range list {
@@ -75,9 +120,17 @@ func dropCopies(list []segment) []segment {
 	return kept
 }
 
-// open gives the records of a segment, decompressed.
+// open gives the records of a segment, decompressed. A plain one may have been compressed since it was listed.
 func (s segment) open(dir string) (io.ReadCloser, error) {
+	if s.held != nil {
+		_, err := s.held.Seek(0, io.SeekStart)
+		return s.held, err
+	}
 	f, err := openRegular(filepath.Join(dir, s.name))
+	if errors.Is(err, fs.ErrNotExist) && !s.gz && !s.live() {
+		s.gz = true
+		f, err = openRegular(filepath.Join(dir, s.name+".gz"))
+	}
 	if err != nil || !s.gz {
 		return f, err
 	}

@@ -57,6 +57,9 @@ func (l *Log) background() {
 		case <-tick.C:
 		}
 		l.flush()
+		if l.o.Rotate {
+			l.rotateIfDue() // its errors are kept in l.down
+		}
 		if time.Since(checked) >= time.Second {
 			checked = time.Now()
 			l.Healthy() // its result is kept in l.down

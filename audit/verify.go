@@ -49,6 +49,7 @@ func Verify(o VerifyOptions) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer closeHeld(list)
 	for _, s := range list {
 		if err := v.segment(s); err != nil {
 			return nil, err
@@ -114,7 +115,7 @@ func ReadKeys(dir string) (keys []string, err error) {
 
 // segments lists what is to be read.
 func (v *verifier) segments() ([]segment, error) {
-	list, err := segments(v.o.Dir)
+	list, err := openLog(v.o.Dir)
 	if err != nil || v.o.Since.IsZero() {
 		return list, err
 	}
@@ -131,7 +132,9 @@ func (v *verifier) beginsBefore(s segment) bool {
 	if err != nil {
 		return false
 	}
-	defer r.Close()
+	if s.held == nil {
+		defer r.Close()
+	}
 	ln, err := newLines(r).next()
 	h, why := parseHeader(ln.b)
 	return err == nil && why == "" && h.t.Before(v.o.Since)
