@@ -204,7 +204,7 @@ func keysError(dir string, err error) error {
 
 func (d *daemon) openLog(context.Context) error {
 	group := d.auditGroup()
-	l, err := audit.Open(audit.Options{Dir: d.s.Log, StateDir: d.s.State, StoreID: d.storeID, Now: time.Now, Group: group, Seal: true})
+	l, err := audit.Open(audit.Options{Dir: d.s.Log, StateDir: d.s.State, StoreID: d.storeID, Now: time.Now, Group: group, Seal: true, Rotate: true})
 	if err != nil {
 		return &logError{err}
 	}
