@@ -56,6 +56,7 @@ type daemon struct {
 
 	emergency   emergency
 	refusedAsks refusedAsks
+	whyAsks     asks
 
 	srv     *fs.Server
 	mounted chan struct{} // closed when srv is set
@@ -248,7 +249,7 @@ func (d *daemon) openStore(context.Context) error {
 	}
 	key := d.keys.StoreKey(storePurpose)
 	defer key.Wipe()
-	d.store, err = store.Open(disk, d.keys.StoreID(), key, d.keys, store.Options{Logger: d.storeLogger, Now: time.Now})
+	d.store, err = store.Open(disk, d.keys.StoreID(), key, d.keys, store.Options{Logger: d.storeLogger, Now: time.Now, Recovered: d.recordRecovery})
 	if err != nil {
 		return fmt.Errorf("data %s: %w", d.s.Data, err)
 	}
@@ -317,12 +318,13 @@ func (d *daemon) currentPolicy() *policy.Policy {
 func (d *daemon) mount(context.Context) error {
 	srv, err := fs.Mount(fs.Options{
 		Mountpoint: d.mnt, FSName: sourceName(d.storeID), Store: d.store, Policy: d.policy,
-		Env: d.env, Audit: d.log, Logger: d.logger, Now: time.Now, Mounter: d.mounter,
+		Env: d.env, Audit: d.log, Logger: d.logger, Now: time.Now, Mounter: d.mounter, OwnFolders: true,
 	})
 	if err != nil {
 		return &fuseError{err}
 	}
 	d.srv = srv
+	d.recallRefusals()
 	close(d.mounted)
 	if err := d.record(self(), audit.Record{Ev: "mount", Res: "ok", Note: d.mnt}); err != nil {
 		return errors.Join(err, srv.Unmount(true))
