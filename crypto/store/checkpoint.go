@@ -40,7 +40,7 @@ func (c *content) seal() error {
 func (c *content) settle() error {
 	breaks := c.o.s.opts.breaks
 	if c.records() && c.careful() && !breaks.copyUnsynced {
-		if err := c.syncJournal(c.f, false); err != nil {
+		if err := c.flushJournal(c.j); err != nil {
 			return err
 		}
 	}

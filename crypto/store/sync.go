@@ -98,19 +98,31 @@ func (c *content) syncJournal(f File, full bool) error {
 	if now != c.known && !breaks.noCommit {
 		err = c.commitRecord(now.size, now.valid)
 	}
-	end := j.end
 	c.mu.Unlock()
+	if err == nil {
+		err = c.flushJournal(j)
+	}
 	if err != nil {
 		return err
 	}
-	if end > j.durable && !breaks.noJournalSync {
+	c.mu.Lock()
+	c.known = now
+	c.mu.Unlock()
+	return nil
+}
+
+// flushJournal makes the records of the journal durable, and its name. syncMu is
+// held.
+func (c *content) flushJournal(j *journal) error {
+	c.mu.RLock()
+	end := j.end
+	c.mu.RUnlock()
+	if end > j.durable && !c.o.s.opts.breaks.noJournalSync {
 		if err := j.f.Sync(false); err != nil {
 			return err
 		}
 	}
-	c.mu.Lock()
-	j.durable, c.known = end, now
-	c.mu.Unlock()
+	j.durable = end
 	return c.syncJournalName(j)
 }
 
