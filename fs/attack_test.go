@@ -109,9 +109,10 @@ func (c *attempt) test(t *testing.T, a *attacked, n int) {
 	if strings.HasPrefix(c.way, "ring") && a.ring != "done" {
 		c.got, c.meets, c.ev = a.ring, []string{a.ring}, ""
 	}
-	if _, got := c.make(t, a, fmt.Sprint("弃", n), c.without); got != c.got {
-		t.Errorf("without the check the attack gets %q, want %q", got, c.got)
-	}
+	succeeds(t, c.got, func(try int) string {
+		_, got := c.make(t, a, fmt.Sprintf("弃%d-%d", n, try), c.without)
+		return got
+	})
 	path, got := c.make(t, a, fmt.Sprint("守", n), without{})
 	if !slices.Contains(c.meets, got) {
 		t.Errorf("the attack meets %q, want %q", got, c.meets)
@@ -124,12 +125,27 @@ func (c *attempt) test(t *testing.T, a *attacked, n int) {
 	}
 }
 
+// succeeds fails the test unless the attack without its check gets something. What the kernel
+// caches may go at any time, and with it what some attacks live on: so it has a few tries.
+func succeeds(t *testing.T, want string, attack func(try int) string) {
+	t.Helper()
+	got := ""
+	for try := range 5 {
+		if got = attack(try); got == want {
+			return
+		}
+	}
+	t.Errorf("without the check the attack gets %q, want %q", got, want)
+}
+
 // refused fails the test unless a refusal of uid is in the log, with its rule, for something
-// in this folder.
+// in this folder. ev lists the events that it may be of: which one depends on what the kernel
+// has cached.
 func (a *attacked) refused(ev string, uid int, folder string) {
 	a.t.Helper()
 	for _, l := range a.records() {
-		if l.has([]any{"ev", ev, "res", "deny", "uid", uid, "rule", "member.none"}) && strings.HasPrefix(l.str("path"), folder) {
+		if l.has([]any{"res", "deny", "uid", uid, "rule", "member.none"}) && strings.HasPrefix(l.str("path"), folder) &&
+			slices.Contains(strings.Fields(ev), l.str("ev")) {
 			return
 		}
 	}
@@ -152,7 +168,7 @@ func TestAttackByPassedDocument(t *testing.T) {
 		{way: "fgetxattr", without: ops(policy.OpGetxattr), got: secret, meets: []string{"ENOENT"}, ev: "getxattr"},
 		{way: "flistxattr", without: ops(policy.OpGetxattr), got: "user.标签", meets: []string{"ENOENT"}, ev: "getxattr"},
 		{way: "fallocate", without: ops(policy.OpAllocate), got: "done", meets: []string{"ENOENT"}, ev: "write"},
-		{way: "reopen", without: ops(policy.OpOpenRead, policy.OpRead), got: secret, meets: []string{"ENOENT"}, ev: "open"},
+		{way: "reopen", without: ops(policy.OpOpenRead, policy.OpRead), got: secret, meets: []string{"ENOENT"}, ev: "open getattr"},
 		{way: "copy-range", without: ops(policy.OpRead, policy.OpWrite), got: "12", meets: []string{"ENOENT"}, ev: "read"},
 		{way: "mmap-shared", without: ops(policy.OpFill), got: secret, meets: []string{"EFAULT"}, ev: "read"},
 		{way: "mmap-private", without: ops(policy.OpFill), got: secret, meets: []string{"EFAULT"}, ev: "read"},
@@ -169,11 +185,11 @@ func TestAttackByPassedDocument(t *testing.T) {
 		{way: "ring-write", without: ops(policy.OpWrite), got: "result 1", meets: []string{"ENOENT"}, ev: "write"},
 		{way: "ring-splice", without: ops(policy.OpFill), got: secret, meets: []string{"ENOENT"}, ev: "read"},
 		{way: "userns read", without: ops(policy.OpRead), got: secret, meets: []string{"ENOENT"}, ev: "read"},
-		{way: "userns reopen", without: ops(policy.OpOpenRead, policy.OpRead), got: secret, meets: []string{"ENOENT"}, ev: "open"},
-		{way: "get-flags", without: ops(policy.OpOpenRead), got: "ENOTTY", meets: []string{"ENOENT"}, ev: "open"},
-		{way: "exec", without: ops(policy.OpOpenRead, policy.OpRead, policy.OpFill, policy.OpGetattr), got: "executed", meets: []string{"ENOENT"}, ev: "open", content: program(t), flags: unix.O_CLOEXEC},
-		{way: "reopen", flags: unix.O_PATH, without: ops(policy.OpOpenRead, policy.OpRead), got: secret, meets: []string{"ENOENT"}, ev: "open"},
-		{way: "exec", flags: unix.O_PATH, without: ops(policy.OpOpenRead, policy.OpRead, policy.OpFill, policy.OpGetattr), got: "executed", meets: []string{"ENOENT"}, ev: "open", content: program(t)},
+		{way: "userns reopen", without: ops(policy.OpOpenRead, policy.OpRead), got: secret, meets: []string{"ENOENT"}, ev: "open getattr"},
+		{way: "get-flags", without: ops(policy.OpOpenRead), got: "ENOTTY", meets: []string{"ENOENT"}, ev: "open getattr"},
+		{way: "exec", without: ops(policy.OpOpenRead, policy.OpRead, policy.OpFill, policy.OpGetattr), got: "executed", meets: []string{"ENOENT"}, ev: "open getattr", content: program(t), flags: unix.O_CLOEXEC},
+		{way: "reopen", flags: unix.O_PATH, without: ops(policy.OpOpenRead, policy.OpRead), got: secret, meets: []string{"ENOENT"}, ev: "open getattr"},
+		{way: "exec", flags: unix.O_PATH, without: ops(policy.OpOpenRead, policy.OpRead, policy.OpFill, policy.OpGetattr), got: "executed", meets: []string{"ENOENT"}, ev: "open getattr", content: program(t)},
 	} {
 		t.Run(c.way, func(t *testing.T) { c.test(t, a, i) })
 	}
@@ -192,17 +208,17 @@ func program(t *testing.T) string {
 func TestAttackByPassedFolder(t *testing.T) {
 	a := underAttack(t)
 	for i, c := range []attempt{
-		{way: "openat 合同", without: ops(policy.OpLookup, policy.OpOpenRead, policy.OpRead), got: secret, meets: []string{"ENOENT"}, ev: "open"},
-		{way: "fchdir 合同", without: ops(policy.OpLookup, policy.OpGetattr, policy.OpOpenRead, policy.OpRead), got: secret, meets: []string{"ENOENT"}, ev: "access"},
+		{way: "openat 合同", without: ops(policy.OpLookup, policy.OpOpenRead, policy.OpRead), got: secret, meets: []string{"ENOENT"}, ev: "lookup open"},
+		{way: "fchdir 合同", without: ops(policy.OpLookup, policy.OpGetattr, policy.OpOpenRead, policy.OpRead), got: secret, meets: []string{"ENOENT"}, ev: "lookup access"},
 		{way: "getdents", without: ops(policy.OpList, policy.OpLookup), got: "合同 链接 附件", meets: []string{"ENOENT"}, ev: "list"},
 		{way: "reopen-list", without: ops(policy.OpList, policy.OpLookup), got: "合同 链接 附件", meets: []string{"ENOENT"}, ev: "list"},
-		{way: "readlinkat 链接", without: ops(policy.OpReadlink), got: secret, meets: []string{"ENOENT"}, ev: "readlink"},
-		{way: "mkdirat 新", without: ops(policy.OpLookup, policy.OpMkdir), got: "done", meets: []string{"ENOENT"}, ev: "mkdir"},
-		{way: "unlinkat 链接", without: ops(policy.OpLookup, policy.OpUnlink), got: "done", meets: []string{"ENOENT"}, ev: "unlink"},
-		{way: "renameat 链接 别名", without: ops(policy.OpLookup, policy.OpRenameFrom, policy.OpRenameTo), got: "done", meets: []string{"ENOENT"}, ev: "rename"},
-		{way: "ring-openat 合同", without: ops(policy.OpLookup, policy.OpOpenRead), got: "opened", meets: []string{"ENOENT"}, ev: "open"},
+		{way: "readlinkat 链接", without: ops(policy.OpReadlink), got: secret, meets: []string{"ENOENT"}, ev: "lookup readlink"},
+		{way: "mkdirat 新", without: ops(policy.OpLookup, policy.OpMkdir), got: "done", meets: []string{"ENOENT"}, ev: "lookup mkdir"},
+		{way: "unlinkat 链接", without: ops(policy.OpLookup, policy.OpUnlink), got: "done", meets: []string{"ENOENT"}, ev: "lookup unlink"},
+		{way: "renameat 链接 别名", without: ops(policy.OpLookup, policy.OpRenameFrom, policy.OpRenameTo), got: "done", meets: []string{"ENOENT"}, ev: "lookup rename"},
+		{way: "ring-openat 合同", without: ops(policy.OpLookup, policy.OpOpenRead), got: "opened", meets: []string{"ENOENT"}, ev: "lookup open"},
 		{way: "reopen-list", flags: unix.O_PATH, without: ops(policy.OpList, policy.OpLookup), got: "合同 链接 附件", meets: []string{"ENOENT"}, ev: "list"},
-		{way: "openat 合同", flags: unix.O_PATH, without: ops(policy.OpLookup, policy.OpOpenRead, policy.OpRead), got: secret, meets: []string{"ENOENT"}, ev: "open"},
+		{way: "openat 合同", flags: unix.O_PATH, without: ops(policy.OpLookup, policy.OpOpenRead, policy.OpRead), got: secret, meets: []string{"ENOENT"}, ev: "lookup open"},
 	} {
 		c.folder = true
 		t.Run(c.way, func(t *testing.T) { c.test(t, a, i) })

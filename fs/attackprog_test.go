@@ -53,7 +53,7 @@ func attack(args []string) error {
 // tries runs an attack as u with these open files as its descriptors 3 and 4.
 func tries(t *testing.T, u *as.User, files []*as.File, args ...string) string {
 	t.Helper()
-	r, err := u.RunWith(files, append([]string{"/proc/self/exe"}, args...), "", programEnv+"=attack")
+	r, err := u.RunWith(files, append([]string{"/proc/self/exe"}, args...), "", programEnv+"=attack", raceExit)
 	if err != nil || r.Code != 0 {
 		t.Errorf("attack %q: %v, exit %d: %s", args, err, r.Code, r.Stderr)
 	}
@@ -144,7 +144,7 @@ func withFSUID(args []string) (string, error) {
 // inUserNamespace goes another way as root of a user namespace of its own.
 func inUserNamespace(args []string) (string, error) {
 	cmd := exec.Command("/proc/self/exe", args...)
-	cmd.Env = []string{programEnv + "=attack"}
+	cmd.Env = []string{programEnv + "=attack", raceExit}
 	cmd.ExtraFiles = []*os.File{os.NewFile(held, "held")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  unix.CLONE_NEWUSER,

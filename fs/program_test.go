@@ -17,6 +17,9 @@ import (
 // what must not wait for the test between two system calls.
 const programEnv = "MATTERFS_TEST_PROGRAM"
 
+// raceExit keeps a program of the race detector's from a second of sleep before it ends.
+const raceExit = "GORACE=atexit_sleep_ms=0"
+
 // programNamed is a table in a function, since programs end in a map of their own otherwise.
 func programNamed(name string) func(args []string) error {
 	return map[string]func([]string) error{
@@ -49,7 +52,7 @@ func runProgram(name string, args []string) int {
 // runs runs a program as u, fails the test unless it ends well, and returns what it printed.
 func runs(t *testing.T, u *as.User, program string, args ...string) string {
 	t.Helper()
-	r, err := u.Run(append([]string{"/proc/self/exe"}, args...), "/", programEnv+"="+program)
+	r, err := u.Run(append([]string{"/proc/self/exe"}, args...), "/", programEnv+"="+program, raceExit)
 	if err != nil || r.Code != 0 {
 		t.Errorf("%s: %v, exit %d: %s", program, err, r.Code, r.Stderr)
 	}
