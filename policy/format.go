@@ -141,7 +141,10 @@ func (l *layout) write() (text string, comments []string) {
 		}
 		b.WriteString(strings.Repeat(" ", max(0, indent)) + body + "\n")
 	}
-	return strings.TrimRight(b.String(), "\n") + "\n", comments
+	if text = strings.TrimRight(b.String(), "\n"); text != "" {
+		text += "\n"
+	}
+	return text, comments
 }
 
 func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }

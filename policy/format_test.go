@@ -29,6 +29,7 @@ func TestFormat(t *testing.T) {
 		"list of lists":     {"a:\n    -   - b: c\n        - d: e\n    -   - f: g\n", "a:\n  - - b: c\n    - d: e\n  - - f: g\n"},
 		"dash alone":        {"a:\n    -\n        b: c\n        d: e\n", "a:\n  -\n    b: c\n    d: e\n"},
 		"only a comment":    {"\n\n# x\n\n", "# x\n"},
+		"nothing":           {"\n \n", ""},
 		"no comment":        {"a: b#c\nd: 'e # f'\n", "a: b#c\nd: 'e # f'\n"},
 		"汉字":                {"律师:   {姓名: 张伟,  级: [机密,绝密]}\n", "律师:   { 姓名: 张伟, 级: [机密, 绝密] }\n"},
 	} {
@@ -109,7 +110,7 @@ func loosen(r *rand.Rand, n *yaml.Node) {
 // files mean the same, and formatting them again changes nothing.
 func TestFormatKeepsMeaning(t *testing.T) {
 	r := rand.New(rand.NewPCG(15, 16))
-	example, err := readFiles("testdata/lawfirm")
+	example, err := ReadFiles("testdata/lawfirm")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func meaning(t *testing.T, files map[string][]byte) string {
 // TestExampleIsFormatted: our own policies look as the tool leaves them.
 func TestExampleIsFormatted(t *testing.T) {
 	for _, dir := range []string{"testdata/lawfirm", "../examples/lawfirm/policy"} {
-		files, err := readFiles(dir)
+		files, err := ReadFiles(dir)
 		if err != nil {
 			t.Fatal(err)
 		}

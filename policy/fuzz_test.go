@@ -15,7 +15,7 @@ import (
 // corpus is every policy file of testdata, good and bad.
 func corpus(t testing.TB) [][]byte {
 	t.Helper()
-	files, err := readFiles("testdata/lawfirm")
+	files, err := ReadFiles("testdata/lawfirm")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func mustParse(t testing.TB, firm string, more ...string) *Policy {
 // changed parses the example firm after replacing text in one of its files.
 func changed(t testing.TB, file, old, new string) *Policy {
 	t.Helper()
-	files, err := readFiles("testdata/lawfirm")
+	files, err := ReadFiles("testdata/lawfirm")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,17 +27,18 @@ func (e *OwnershipError) Error() string {
 // Load reads every *.yaml and *.yml file below dir, hidden ones left out, and
 // parses them. A mistake in the files is an *Errors.
 func Load(dir string) (*Policy, error) {
-	files, err := readFiles(dir)
+	files, err := ReadFiles(dir)
 	if err != nil {
 		return nil, err
 	}
 	return Parse(files)
 }
 
-// readFiles collects the policy files below dir. It goes through os.Root, so
+// ReadFiles collects the policy files below dir, as Parse takes them: by name
+// relative to it. It goes through os.Root, so
 // no symbolic link leads out, and refuses links that look like policy files: a
 // rule that is silently not read is worse than an error.
-func readFiles(dir string) (map[string][]byte, error) {
+func ReadFiles(dir string) (map[string][]byte, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("policy directory: %w", err)

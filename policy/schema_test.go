@@ -86,7 +86,7 @@ func TestSchemaTakesWhatWeTake(t *testing.T) {
 	r := rand.New(rand.NewPCG(17, 18))
 	texts := []string{everyKey, firmHead + lintFirm, firmHead + wideFirm, firmHead + tagFirm, firmHead + diffFirm, "# nothing\n"}
 	for _, dir := range []string{"testdata/lawfirm", "../examples/lawfirm/policy"} {
-		files, err := readFiles(dir)
+		files, err := ReadFiles(dir)
 		if err != nil {
 			t.Fatal(err)
 		}

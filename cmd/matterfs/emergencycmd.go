@@ -14,8 +14,9 @@ const emergencyHelp = "The daemon must be running. Root, system and security adm
 	"It acts before the command returns, also on open files, survives restarts, and needs no policy file to be in order."
 
 func newUser(a *app) *cobra.Command {
-	c := &cobra.Command{Use: "user", Short: "stop a person at once", Args: cobra.NoArgs, RunE: needVerb}
+	c := &cobra.Command{Use: "user", Short: "add a person, or stop one at once", Args: cobra.NoArgs, RunE: needVerb}
 	c.AddCommand(
+		newUserAdd(a),
 		newDecree(a, statelog.UserDisable, "disable NAME [DIR]", "refuse a user everything, at once"),
 		newDecree(a, statelog.UserEnable, "enable NAME [DIR]", "take back disable"),
 		newEmergencyList(a, "who is disabled", func(l *emergencyList) []statelog.Mark { return l.Disabled }),
@@ -24,8 +25,9 @@ func newUser(a *app) *cobra.Command {
 }
 
 func newMatter(a *app) *cobra.Command {
-	c := &cobra.Command{Use: "matter", Short: "stop work in a matter at once", Args: cobra.NoArgs, RunE: needVerb}
+	c := &cobra.Command{Use: "matter", Short: "write a new matter, stop work in a matter at once", Args: cobra.NoArgs, RunE: needVerb}
 	c.AddCommand(
+		newMatterNew(a),
 		newDecree(a, statelog.MatterFreeze, "freeze ID [DIR]", "refuse everybody everything in a matter, at once"),
 		newDecree(a, statelog.MatterUnfreeze, "unfreeze ID [DIR]", "take back freeze"),
 		newEmergencyList(a, "which matters are frozen", func(l *emergencyList) []statelog.Mark { return l.Frozen }),

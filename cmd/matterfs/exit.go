@@ -62,6 +62,8 @@ var exitTable = []exitRow{
 	{asErr[*lostPolicyError], exitPolicy, hintPolicyLost},
 	{asErr[*selfError], exitNotPermitted, hintSecond},
 	{asErr[*policyError], exitPolicy, hintPolicy},
+	{asErr[*policy.TakenError], exitUsage, hintTaken},
+	{asErr[*editedError], exitUsage, hintEdited},
 
 	{asErr[*noDaemonError], exitNoDaemon, hintNoDaemon},
 

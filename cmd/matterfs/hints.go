@@ -13,6 +13,7 @@ var hintNames = map[msg]string{
 	hintTampered: "log.tampered", hintIncomplete: "log.incomplete", hintCorrupt: "data.corrupt", hintNotStore: "data.none",
 	hintExists: "exists", hintOverlap: "overlap", hintBusy: "busy", hintNotEmpty: "mount.notempty",
 	hintMountpoint: "mount.point", hintNotOurMount: "mount.foreign", hintOwner: "owner", hintKeeper: "keeper", hintNoAnswer: "nss", hintFull: "full", hintFuse: "fuse",
+	hintTaken: "policy.taken", hintEdited: "policy.edited",
 }
 
 // hintNamed finds a hint by name. One of a newer daemon is not known here.

@@ -81,6 +81,15 @@ const (
 	msgMatterFrozen
 	msgMatterUnfrozen
 	msgAlready
+	msgNoDifference
+	msgLogTooShort
+	msgWrittenTo
+	msgNothingChanged
+	msgEditAgain
+	msgInstallAsk
+	msgInstalled
+	msgNotInstalled
+	msgNextMount
 	msgUnwritten
 	msgStateKept
 	msgStateAccepted
@@ -142,6 +151,8 @@ const (
 	hintKeeper
 	hintNoAnswer
 	hintFull
+	hintTaken
+	hintEdited
 	hintFuse
 )
 
@@ -201,6 +212,15 @@ var messages = map[msg][2]string{
 	msgUserEnabled:      {"user %s is enabled", "用户 %s 已启用"},
 	msgMatterFrozen:     {"matter %s is frozen", "案件 %s 已冻结"},
 	msgMatterUnfrozen:   {"matter %s is not frozen", "案件 %s 未冻结"},
+	msgNoDifference:     {"the policy in place does not load, so nothing can be compared with it", "现有策略无法载入,无从比较"},
+	msgLogTooShort:      {"the log does not go back %d days: nobody is said to have used nothing", "日志不足 %d 天:不判断谁从未使用"},
+	msgWrittenTo:        {"written: %s", "已写入:%s"},
+	msgNothingChanged:   {"nothing changed", "没有改动"},
+	msgEditAgain:        {"e to edit again, q to quit without installing: ", "e 继续编辑,q 放弃并退出:"},
+	msgInstallAsk:       {"install this policy? [y/N] ", "安装此策略?[y/N] "},
+	msgInstalled:        {"policy installed: %s", "策略已安装:%s"},
+	msgNotInstalled:     {"nothing is installed", "未安装任何内容"},
+	msgNextMount:        {"no daemon serves it; the next mount loads it", "没有守护进程在服务;下次挂载时载入"},
 	msgAlready:          {"%s; it was so already", "%s(原已如此)"},
 	msgUnwritten:        {"%s changes to the emergency list act but are not kept for the next mount", "紧急名单有 %s 项变更已生效但未能保存,重新挂载后会丢失"},
 	msgStateKept:        {"the refused state log is kept as %s", "被拒绝的状态日志已另存为 %s"},
@@ -265,6 +285,8 @@ var messages = map[msg][2]string{
 	hintKeeper:       {"run as root: umount MOUNTPOINT (with -l when it is in use), then mount anew", "请以 root 运行:umount 挂载点(使用中则加 -l),然后重新挂载"},
 	hintNoAnswer:     {"does the directory service (LDAP, sssd) answer? try: getent passwd root; getent group root", "目录服务(LDAP、sssd)是否正常?请试:getent passwd root; getent group root"},
 	hintFull:         {"free some space and try again", "请释放空间后重试"},
+	hintTaken:        {"nothing was written; choose another, and never the uid of somebody who has left", "没有写入任何内容;请另选,切勿使用离职人员的 uid"},
+	hintEdited:       {"look at what was changed, then run the command again", "请查看他人的改动,然后重新执行该命令"},
 	hintFuse:         {"run it as root, with the fuse module loaded (modprobe fuse)", "请以 root 运行,并加载 fuse 模块(modprobe fuse)"},
 }
 

@@ -11,10 +11,11 @@ import (
 
 func newPolicy(a *app) *cobra.Command {
 	c := &cobra.Command{
-		Use: "policy", Short: "check, test and explain a policy",
+		Use: "policy", Short: "check, test, edit and explain a policy",
 		Args: cobra.NoArgs, RunE: needVerb,
 	}
 	c.AddCommand(newPolicyCheck(a), newPolicyTest(a), newPolicyExplain(a), newPolicyCan(a), newPolicyDiff(a), newPolicyReload(a), newPolicyApprove(a), newPolicyWho(a), newPolicyHistory(a))
+	c.AddCommand(newPolicyFmt(a), newPolicyLint(a), newPolicyEdit(a), newPolicySchema(a))
 	return c
 }
 

@@ -50,6 +50,8 @@ func TestExitTable(t *testing.T) {
 		{keystore.ErrNoKeystore, exitKey, hintNoKeystore},
 		{&looseError{"x", 0o644}, exitKey, hintSecretMode},
 		{lockedBy(&looseError{"x", 0o644}), exitKey, hintSecretMode},
+		{&policy.TakenError{}, exitUsage, hintTaken},
+		{&editedError{}, exitUsage, hintEdited},
 		{lockedBy(fs.ErrNotExist), exitKey, hintLocked},
 		{&keystore.DamagedError{}, exitCorrupt, hintDamagedKeys},
 		{&keystore.RolledBackError{}, exitCorrupt, hintDamagedKeys},
