@@ -54,6 +54,8 @@ type fileSystem struct {
 
 	off switches // set by tests only
 
+	sendfile atomic.Pointer[string] // what the kernel does; nil before it is known
+
 	// Set by the Server: make the kernel forget names, inside a handler; names and attributes.
 	void, voidAll, forgetPages func()
 }
@@ -153,6 +155,7 @@ func (f *fileSystem) panicked(v any) fuse.Status {
 // background starts the goroutine that ends windows of refusals and notices when someone's
 // access to an open file runs out.
 func (s *Server) background() {
+	s.work.Go(s.learnSendfile)
 	s.fs.mender.start()
 	s.work.Go(func() {
 		tick := time.NewTicker(time.Second)
@@ -244,7 +247,8 @@ type Stats struct {
 	Nodes      int       `json:"nodes"`
 	Handles    int       `json:"handles"`
 	Generation uint64    `json:"generation"`
-	Damaged    uint64    `json:"damaged"` // requests that met damage on the backing disk
+	Damaged    uint64    `json:"damaged"`  // requests that met damage on the backing disk
+	Sendfile   string    `json:"sendfile"` // what the kernel does with repeats: seen, gap, unknown
 }
 
 // Stats reports the gauges of the mount.
@@ -252,5 +256,6 @@ func (s *Server) Stats() Stats {
 	return Stats{
 		Mountpoint: s.fs.opts.Mountpoint, Started: s.fs.started, Nodes: len(s.fs.nodes.live()),
 		Handles: s.fs.handles.count(), Generation: s.fs.state.Load().gen, Damaged: s.fs.damaged.Load(),
+		Sendfile: s.fs.sendfileOf(),
 	}
 }
