@@ -73,7 +73,7 @@ var exitTable = []exitRow{
 	{asErr[*looseError], exitKey, hintSecretMode},
 	{isErr(errLocked), exitKey, hintLocked},
 	{asErr[*keystore.DamagedError], exitCorrupt, hintDamagedKeys},
-	{asErr[*keystore.RolledBackError], exitCorrupt, hintDamagedKeys},
+	{asErr[*keystore.RolledBackError], exitCorrupt, hintOldKeys},
 	{asErr[*keystore.RecipientError], exitUsage, hintRecipient},
 
 	{asErr[*audit.TamperedError], exitTampered, hintTampered},

@@ -7,7 +7,7 @@ var hintNames = map[msg]string{
 	hintUsage: "usage", hintPolicy: "policy", hintPolicyOwner: "policy.owner", hintPolicyMissing: "policy.missing",
 	hintTests: "policy.tests", hintVanished: "policy.vanished", hintPolicyLost: "policy.lost", hintSecond: "second", hintNoDaemon: "daemon.none",
 	hintWrongIdentity: "key.identity", hintWrongPassphrase: "key.passphrase", hintNoKeystore: "key.none",
-	hintDamagedKeys: "key.damaged", hintRecipient: "key.recipient", hintLocked: "key.locked", hintSecretMode: "key.mode",
+	hintDamagedKeys: "key.damaged", hintOldKeys: "key.older", hintRecipient: "key.recipient", hintLocked: "key.locked", hintSecretMode: "key.mode",
 	hintNotPermitted: "permission", hintLog: "log", hintLogMissing: "log.missing", hintLogEnd: "log.end",
 	hintState: "state.refused", hintStateNewer: "state.newer", hintUnwritten: "state.unwritten",
 	hintTampered: "log.tampered", hintIncomplete: "log.incomplete", hintCorrupt: "data.corrupt", hintNotStore: "data.none",

@@ -113,6 +113,11 @@ const (
 	msgRefusedAlready
 	msgNewlyCould
 	msgReplayed
+	msgRelabelled
+	msgRelabelWaits
+	msgRelabelSame
+	msgRelabelDropped
+	msgLabelWaits
 	hintUsage
 	hintPolicy
 	hintPolicyOwner
@@ -243,6 +248,11 @@ var messages = map[msg][2]string{
 	msgWouldRefuse:      {"would be refused, %d times from %s to %s, by %s", "将被拒绝,共 %d 次,%s 至 %s,规则 %s"},
 	msgRefusedAlready:   {"(refused by the policy in force too)", "(现行策略也已拒绝)"},
 	msgNewlyCould:       {"newly could: %s", "将新增权限:%s"},
+	msgRelabelled:       {"level of %s: %s -> %s", "%s 的密级:%s -> %s"},
+	msgRelabelWaits:     {"level of %s: %s -> %s waits for a security administrator other than who asked (--approve)", "%s 的密级:%s -> %s,待另一名安全管理员同意(--approve)"},
+	msgRelabelSame:      {"level of %[1]s is %[3]s already", "%[1]s 的密级已是 %[3]s"},
+	msgRelabelDropped:   {"level of %s: %s -> %s will not be done", "%s 的密级:%s -> %s 不予变更"},
+	msgLabelWaits:       {"%s asked to lower the level of %s to %s; matterfs matter relabels tells why", "%s 申请将 %s 的密级降为 %s;理由见 matterfs matter relabels"},
 	msgReplayed:         {"%d accesses since %s: %d kinds would be refused, %d people gain", "自 %[2]s 起 %[1]d 次访问:%[3]d 类将被拒绝,%[4]d 人次将新增权限"},
 	msgNotApproved:      {"nothing was changed", "未作任何改动"},
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 
@@ -37,6 +38,7 @@ func (d *daemon) checkAndProvision(context.Context) error {
 		return err
 	}
 	d.sealLevels(d.policy)
+	d.resumeRelabels()
 	return nil
 }
 
@@ -58,12 +60,13 @@ func (d *daemon) checkVanished(p *policy.Policy) error {
 
 // provision gives each matter that can be worked in a key and a folder. A key
 // that a crash left without its folder is used for it.
-func (d *daemon) provision(p *policy.Policy) error {
+func (d *daemon) provision(p *policy.Policy) (err error) {
 	have := make(map[string]bool)
 	for _, m := range d.store.Matters() {
 		have[m.Matter] = true
 	}
 	keys := d.keys.Matters()
+	defer func() { err = errors.Join(err, d.recordKeys(self())) }()
 	for _, m := range p.Matters() {
 		if have[m.ID] || m.Status != "active" && m.Status != "closed" {
 			continue

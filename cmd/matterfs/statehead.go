@@ -39,7 +39,18 @@ func (e *stateError) Unwrap() error { return e.err }
 
 // openState loads what people decided while the drive ran, before anybody is
 // served.
-func (d *daemon) openState(context.Context) error {
+func (d *daemon) openState(ctx context.Context) error {
+	if err := d.replayState(ctx); err != nil {
+		return err
+	}
+	if err := d.checkKeys(); err != nil {
+		return err
+	}
+	return d.recordKeys(self())
+}
+
+// replayState opens the state log.
+func (d *daemon) replayState(context.Context) error {
 	key := d.keys.StoreKey(statePurpose)
 	defer key.Wipe()
 	known, err := d.knownHeads(key)

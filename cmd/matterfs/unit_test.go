@@ -54,7 +54,7 @@ func TestExitTable(t *testing.T) {
 		{&editedError{}, exitUsage, hintEdited},
 		{lockedBy(fs.ErrNotExist), exitKey, hintLocked},
 		{&keystore.DamagedError{}, exitCorrupt, hintDamagedKeys},
-		{&keystore.RolledBackError{}, exitCorrupt, hintDamagedKeys},
+		{&keystore.RolledBackError{}, exitCorrupt, hintOldKeys},
 		{&logError{&audit.TamperedError{}}, exitTampered, hintTampered},
 		{&logError{&audit.IncompleteError{}}, exitIncomplete, hintIncomplete},
 		{&logError{syscall.ENOSPC}, exitLog, hintLog},

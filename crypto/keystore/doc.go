@@ -17,9 +17,9 @@ envelopes that people open, and one random key per matter wrapped by the master 
 	key, matter, version, err := ks.Key(id)         // points into locked memory
 	defer ks.Lock()
 
-A daemon calls HardenProcess before Open, gives the newest Head found in the audit log
-as Unlock.Anchor, records Head after Open and after each Create, and stops all use of
-keys before Lock.
+A daemon calls HardenProcess before Open, gives the newest Head that it recorded (sealed
+in its state log) to CheckHead before it uses a key, records Head after Open and after
+Creates, and stops all use of keys before Lock.
 
 # The directory
 
@@ -141,8 +141,8 @@ At Open, without anything else: every change of any byte of any file, a missing 
 a key file under another name or from another store, an envelope that was exchanged
 (also one that this keystore had before: a removed admin's), two halves of different
 keystores, a destroyed key that was put back beside the manifest that says so. With
-Unlock.Anchor from the audit log, also: an older manifest, and so an older copy of the
-whole directory. Without the anchor an older manifest alone loses no key, since newer
+CheckHead, given a Head recorded elsewhere, also: an older manifest, and so an older copy
+of the whole directory. Without it an older manifest alone loses no key, since newer
 key files are adopted; but newer key files that were removed with it are not missed,
 and a destroyed key that came back with it is adopted again.
 

@@ -36,6 +36,7 @@ type Keystore struct {
 	matters   map[string]crypto.ID
 	list      *list
 	mark      Head
+	opened    Head // the manifest as Open found it
 	envelopes []EnvelopeInfo
 	strays    []Stray
 
@@ -50,7 +51,7 @@ type entry struct {
 }
 
 // Head identifies one state of the manifest. It is not secret. Recorded in the audit
-// log, and given back as Unlock.Anchor, it shows that a keystore was rolled back.
+// log, and given back to CheckHead, it shows that a keystore was rolled back.
 type Head struct {
 	Generation uint64   // grows by one with each change
 	Hash       [32]byte // SHA-256 of the sealed manifest
@@ -167,6 +168,14 @@ func (k *Keystore) Head() Head {
 	k.guard.RLock()
 	defer k.guard.RUnlock()
 	return k.mark
+}
+
+// CheckHead compares the manifest, as Open found it, with a Head that was recorded
+// elsewhere. An older manifest, or another one of the same generation, is a
+// *RolledBackError; the zero Head checks nothing. The record may lie sealed under a
+// key of this keystore, so that it cannot be asked for before Open.
+func (k *Keystore) CheckHead(seen Head) error {
+	return k.opened.newerThan(seen, k.disk.file(manifestName))
 }
 
 // Locked reports whether all keys so far are locked into RAM (mlock(2)). It is false

@@ -11,8 +11,8 @@ import (
 
 // Open unlocks the keystore in dir. Every file of it is checked: an envelope that is
 // not the one the manifest names, a listed key file that is missing or does not
-// authenticate are a *DamagedError, an older manifest than u.Anchor is a
-// *RolledBackError. Other errors: ErrNoKeystore, ErrWrongIdentity, ErrWrongPassphrase,
+// authenticate are a *DamagedError. Whether the keystore is an older copy of itself
+// is for CheckHead to say. Other errors: ErrNoKeystore, ErrWrongIdentity, ErrWrongPassphrase,
 // *PluginError, and those of the disk. A key file that a crash left unlisted is taken
 // into the manifest.
 func Open(dir string, u Unlock) (*Keystore, error) { return openWith(dir, u, nil) }
@@ -128,9 +128,7 @@ func (k *Keystore) start(u Unlock) error {
 	if err != nil {
 		return err
 	}
-	if err := mark.newerThan(u.Anchor, k.disk.file(manifestName)); err != nil {
-		return err
-	}
+	k.opened = mark
 	if k.envelopes, err = k.checkEnvelopes(l, u.Salvage); err != nil {
 		return err
 	}

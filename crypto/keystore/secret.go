@@ -23,9 +23,6 @@ type Unlock struct {
 	Identity   []byte `json:"-"` // contents of an age identity file, plugin identities included
 	Passphrase []byte `json:"-"` // a line end at its end does not count
 
-	// Anchor is the newest Head that is recorded elsewhere (the audit log). An older
-	// or exchanged manifest is then a *RolledBackError. The zero Head checks nothing.
-	Anchor Head
 	// Salvage opens although an envelope is missing, damaged or exchanged, as long as
 	// one still opens; Envelopes then says which. It is for recovery, not for mounts.
 	Salvage bool

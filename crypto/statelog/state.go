@@ -34,6 +34,8 @@ var kinds = map[string]func(*State, *Entry) error{
 	PolicyVoid:    about(voidApprovals),
 	PolicyConfirm: about(confirm),
 
+	KeysHead: keysHead,
+
 	RelabelAsk:     relabel(askRelabel),
 	RelabelApprove: relabel(approveRelabel),
 	RelabelDrop:    relabel(dropRelabel),
@@ -79,6 +81,7 @@ type State struct {
 	policy           policyState            // its slice is never written to
 	relabels         map[string]Relabelling // by folder
 	labels           map[string]Relabel     // by folder
+	keys             string
 }
 
 func newState() *State {
@@ -87,7 +90,7 @@ func newState() *State {
 
 func (s *State) clone() *State {
 	return &State{disabled: maps.Clone(s.disabled), frozen: maps.Clone(s.frozen), policy: s.policy,
-		relabels: maps.Clone(s.relabels), labels: maps.Clone(s.labels)}
+		relabels: maps.Clone(s.relabels), labels: maps.Clone(s.labels), keys: s.keys}
 }
 
 // Disabled tells whether a user is on the emergency list. It does not allocate.
