@@ -28,7 +28,7 @@ type way func(args []string) (string, error)
 // ways is a table in a function, as with programNamed.
 func ways() map[string]way {
 	all := map[string]way{}
-	for _, table := range []map[string]way{waysOfFiles(), waysOfPages(), waysOfFolders(), waysOfPaths(), waysOfRings()} {
+	for _, table := range []map[string]way{waysOfFiles(), waysOfPages(), waysOfFolders(), waysOfPaths(), waysOfRings(), waysOfKernel()} {
 		for name, w := range table {
 			all[name] = w
 		}
