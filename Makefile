@@ -93,6 +93,7 @@ install: build ## install the command, manual pages, unit file, mount helper bel
 	install -D -m 0644 contrib/matterfs@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/matterfs@.service
 	install -D -m 0644 contrib/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/matterfs.conf
 	install -D -m 0644 contrib/smb.conf $(DESTDIR)$(PREFIX)/share/doc/matterfs/smb.conf
+	install -D -m 0644 policy/schema.json $(DESTDIR)$(PREFIX)/share/matterfs/policy.schema.json
 	for page in contrib/man/*.[1-8]; do install -D -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
 clean: ## remove what was built
