@@ -12,7 +12,7 @@ var hintNames = map[msg]string{
 	hintState: "state.refused", hintStateNewer: "state.newer", hintUnwritten: "state.unwritten",
 	hintTampered: "log.tampered", hintIncomplete: "log.incomplete", hintCorrupt: "data.corrupt", hintNotStore: "data.none",
 	hintExists: "exists", hintOverlap: "overlap", hintBusy: "busy", hintNotEmpty: "mount.notempty",
-	hintMountpoint: "mount.point", hintNotOurMount: "mount.foreign", hintOwner: "owner", hintKeeper: "keeper", hintNoAnswer: "nss", hintFull: "full", hintFuse: "fuse",
+	hintMountpoint: "mount.point", hintNotOurMount: "mount.foreign", hintOwner: "owner", hintKeeper: "keeper", hintNoAnswer: "nss", hintWatch: "policy.watch", hintApprove: "policy.approve", hintFull: "full", hintFuse: "fuse",
 	hintTaken: "policy.taken", hintEdited: "policy.edited",
 }
 

@@ -155,6 +155,8 @@ const (
 	hintOwner
 	hintKeeper
 	hintNoAnswer
+	hintWatch
+	hintApprove
 	hintFull
 	hintTaken
 	hintEdited
@@ -294,6 +296,8 @@ var messages = map[msg][2]string{
 	hintOwner:        {"run: chown -R USER: DATA KEYS LOG STATE && chgrp -R GROUP DIR POLICY && chmod -R g+rX,o-rwx POLICY && chmod g+rx DIR; the directories above must let the user pass (matterfs init --user makes a new store so)", "请运行:chown -R USER: DATA KEYS LOG STATE && chgrp -R GROUP DIR POLICY && chmod -R g+rX,o-rwx POLICY && chmod g+rx DIR;其上各级目录须允许该账户通过(新建库可用 matterfs init --user)"},
 	hintKeeper:       {"run as root: umount MOUNTPOINT (with -l when it is in use), then mount anew", "请以 root 运行:umount 挂载点(使用中则加 -l),然后重新挂载"},
 	hintNoAnswer:     {"does the directory service (LDAP, sssd) answer? try: getent passwd root; getent group root", "目录服务(LDAP、sssd)是否正常?请试:getent passwd root; getent group root"},
+	hintWatch:        {"mend what the message names (often fs.inotify.max_user_watches), then mount anew; until then run matterfs policy reload after each change", "请消除所述原因(常为 fs.inotify.max_user_watches)后重新挂载;在此之前每次改动后运行 matterfs policy reload"},
+	hintApprove:      {"a security administrator looks at it (matterfs policy diff) and says: matterfs policy approve HASH", "请安全管理员查看(matterfs policy diff)后执行:matterfs policy approve HASH"},
 	hintFull:         {"free some space and try again", "请释放空间后重试"},
 	hintTaken:        {"nothing was written; choose another, and never the uid of somebody who has left", "没有写入任何内容;请另选,切勿使用离职人员的 uid"},
 	hintEdited:       {"look at what was changed, then run the command again", "请查看他人的改动,然后重新执行该命令"},

@@ -132,6 +132,9 @@ func (a *app) statusText(st *status) string {
 	}
 	for _, w := range st.Warnings {
 		line("warning", "%s: %s", w.Code, w.text(a.lang))
+		if out := w.wayOut(a); out != "" {
+			line("", "%s", out)
+		}
 	}
 	return b.String()
 }
