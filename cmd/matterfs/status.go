@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"matterfs/fs"
 )
 
 func newStatus(a *app) *cobra.Command {
@@ -129,6 +131,7 @@ func (a *app) statusText(st *status) string {
 	}
 	if f := st.Drive; f != nil {
 		line("drive", "%d files known, %d open, %d requests met damage", f.Nodes, f.Handles, f.Damaged)
+		line("sendfile", "%s", sendfileText(f.Sendfile))
 	}
 	for _, w := range st.Warnings {
 		line("warning", "%s: %s", w.Code, w.text(a.lang))
@@ -137,6 +140,17 @@ func (a *app) statusText(st *status) string {
 		}
 	}
 	return b.String()
+}
+
+// sendfileText says what the kernel's way with sendfile means for the audit log.
+func sendfileText(does string) string {
+	switch does {
+	case fs.SendfileSeen:
+		return "seen: each sendfile and splice is recorded"
+	case fs.SendfileGap:
+		return "gap: this kernel does not tell of repeats within a moment; the open and the first are recorded"
+	}
+	return "unknown: see the diagnostics"
 }
 
 func (m *matterStatus) line() string {
