@@ -88,14 +88,14 @@ func (r *request) entry(o *store.Object, out *fuse.EntryOut) fuse.Status {
 // lookupMatter looks up a name at the root. A matter that the caller may not see, and a
 // name that no matter has, are answered alike; a caller who is nobody is refused all names.
 func (r *request) lookupMatter(name string, out *fuse.EntryOut) fuse.Status {
-	epoch := r.fs.misses.begin()
+	came := r.fs.misses.begin()
 	m, known := r.st.policy.MatterByFolder(name)
 	r.on = target{path: name}
 	r.dec = r.st.policy.SeesRoot(r.hdr.Uid, r.fs.now(), r.st.env)
 	switch {
 	case !r.dec.Allow:
 	case r.fs.hasOwn(r.dec.User, name):
-		r.fs.misses.entered(name, epoch)
+		r.fs.misses.entered(name, came)
 		r.fs.ownEntry(r.hdr.Uid, out)
 		return fuse.OK
 	case !known:
@@ -113,7 +113,7 @@ func (r *request) lookupMatter(name string, out *fuse.EntryOut) fuse.Status {
 	root.Retain()
 	s := r.entry(root, out)
 	if s == fuse.OK {
-		r.fs.misses.entered(name, epoch)
+		r.fs.misses.entered(name, came)
 	}
 	return s
 }

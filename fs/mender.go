@@ -22,10 +22,11 @@ type mender struct {
 	fs     *fileSystem
 	thread atomic.Uint32 // its thread id; 0 while it does not run
 
-	mu   sync.Mutex // guards due and done
+	mu   sync.Mutex // guards due, done and busy
 	due  map[string]struct{}
 	wake chan struct{}
 	done bool
+	busy bool // one that was due is not done yet
 
 	walking chan struct{} // holds a token while it walks, or while it may not
 	ended   sync.WaitGroup
@@ -42,7 +43,8 @@ func newMender(f *fileSystem) *mender {
 // start starts the thread that walks.
 func (m *mender) start() {
 	m.ended.Go(func() {
-		runtime.LockOSThread() // and never unlock: the id is to be no other goroutine's
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		m.thread.Store(uint32(unix.Gettid()))
 		for range m.wake {
 			for path := m.next(); path != ""; path = m.next() {
@@ -79,7 +81,7 @@ func (m *mender) add(dir *node, name string) {
 	if m.done {
 		return
 	}
-	m.due[path] = struct{}{}
+	m.due[path], m.busy = struct{}{}, true
 	select {
 	case m.wake <- struct{}{}:
 	default:
@@ -89,6 +91,7 @@ func (m *mender) add(dir *node, name string) {
 func (m *mender) next() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.busy = len(m.due) > 0
 	for path := range m.due {
 		delete(m.due, path)
 		return path
@@ -132,13 +135,13 @@ func (m *mender) lookup(hdr *fuse.InHeader, name string, out *fuse.EntryOut) fus
 	if dir == nil {
 		return fuse.Status(unix.ESTALE)
 	}
-	epoch := m.fs.misses.begin()
+	came := m.fs.misses.begin()
 	o, err := m.fs.below(dir, name)
 	if err == nil {
 		_, err = m.fs.fillEntry(out, o)
 	}
 	if err == nil && dir.isRoot() {
-		m.fs.misses.entered(name, epoch)
+		m.fs.misses.entered(name, came)
 	}
 	return status(err)
 }

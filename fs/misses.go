@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,36 +26,56 @@ const (
 // it has dropped an entry it asks a second time, which must not count twice: that would tell
 // which names are in use.
 //
-// So a few walks a minute, to names that exist or not, are answered with the plain errno, and
-// what they drop the mender puts back. Then the uid gets ENOMEM for all names at the root that
+// So a few walks a minute, to names that exist or not, are answered with the plain errno, those
+// that the kernel asks for once as late as if it asked twice, and what they drop the mender
+// puts back. Then the uid gets ENOMEM for all names at the root that
 // it may not see, which drops nothing.
 type misses struct {
 	mu     sync.Mutex // guards the rest
 	of     map[uint32]*missing
 	epoch  uint64            // rises when all entries of the kernel become void
 	cached map[string]uint64 // by name: the epoch of the entry that the kernel has
+	drop   uint64            // counts entries dropped
+	lost   map[string]uint64 // by name: the last drop
+	gap    time.Duration     // that lies between the two lookups of a walk, lately
 }
 
 // missing is what one uid missed lately.
 type missing struct {
 	since         time.Time
 	walks, knocks int
-	second        map[uint32]string // by thread: the name that the kernel will ask for again
+	second        map[uint32]asked // by thread: what the kernel will ask for again
 }
 
-func newMisses() *misses { return &misses{of: map[uint32]*missing{}, cached: map[string]uint64{}} }
-
-// begin is the epoch that a lookup belongs to; entered notes that it gave the kernel an entry.
-func (m *misses) begin() uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.epoch
+// asked is the first of two lookups.
+type asked struct {
+	name string
+	at   time.Time // of the machine, not of the drive's decisions
 }
 
-func (m *misses) entered(name string, epoch uint64) {
+// The gap as it is taken to be before it is known, and at most.
+const firstGap, maxGap = 20 * time.Microsecond, 200 * time.Microsecond
+
+func newMisses() *misses {
+	return &misses{of: map[uint32]*missing{}, cached: map[string]uint64{}, lost: map[string]uint64{}, gap: firstGap}
+}
+
+// moment is when a lookup came.
+type moment struct{ epoch, drop uint64 }
+
+func (m *misses) begin() moment {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.cached[name] = epoch
+	return moment{m.epoch, m.drop}
+}
+
+// entered notes that a lookup gave the kernel an entry, if none was dropped since it came.
+func (m *misses) entered(name string, at moment) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lost[name] <= at.drop {
+		m.cached[name] = at.epoch
+	}
 }
 
 // voided notes that the kernel has no entry any more.
@@ -63,12 +84,17 @@ func (m *misses) voided() {
 	defer m.mu.Unlock()
 	m.epoch++
 	clear(m.cached)
+	clear(m.lost)
 }
 
 // drops notes that the kernel drops a name, and reports whether it had it.
 func (m *misses) drops(name string) bool {
 	epoch, had := m.cached[name]
-	delete(m.cached, name)
+	if had {
+		delete(m.cached, name)
+		m.drop++
+		m.lost[name] = m.drop
+	}
 	return had && epoch == m.epoch
 }
 
@@ -77,7 +103,7 @@ func (m *misses) window(uid uint32, now time.Time) *missing {
 	w := m.of[uid]
 	if w == nil {
 		m.sweep(now)
-		w = &missing{since: now, second: map[uint32]string{}}
+		w = &missing{since: now, second: map[uint32]asked{}}
 		m.of[uid] = w
 	}
 	if now.Sub(w.since) >= missWindow {
@@ -100,26 +126,29 @@ func (m *misses) sweep(now time.Time) {
 
 // missed answers a lookup of a name that the caller may not know of, or that nobody has: plain
 // or, when there were too many, ENOMEM. live tells whether the kernel knows the object, again
-// that the kernel asks a second time in the same walk.
-func (m *misses) missed(hdr *fuse.InHeader, name string, live bool, plain syscall.Errno, now time.Time) (errno syscall.Errno, again bool) {
+// that the kernel asks a second time in the same walk, hold how long the answer is to wait.
+func (m *misses) missed(hdr *fuse.InHeader, name string, live bool, plain syscall.Errno, now time.Time) (errno syscall.Errno, again bool, hold time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	w := m.window(hdr.Uid, now)
-	if w.second[hdr.Pid] == name {
+	if first := w.second[hdr.Pid]; first.name == name {
 		delete(w.second, hdr.Pid)
-		return plain, true
+		m.drops(name) // what was entered meanwhile went with it
+		m.gap = (7*m.gap + min(time.Since(first.at), maxGap)) / 8
+		return plain, true, 0
 	}
 	if w.walks >= missesAMinute {
-		return syscall.ENOMEM, false
+		return syscall.ENOMEM, false, 0
 	}
 	w.walks++
-	if m.drops(name) && live {
-		if len(w.second) > 16*missesAMinute { // of threads that ended in between
-			clear(w.second)
-		}
-		w.second[hdr.Pid] = name
+	if !m.drops(name) || !live {
+		return plain, false, m.gap
 	}
-	return plain, false
+	if len(w.second) > 16*missesAMinute { // of threads that ended in between
+		clear(w.second)
+	}
+	w.second[hdr.Pid] = asked{name, time.Now()}
+	return plain, false, 0
 }
 
 // knocked answers a lookup of a name that the caller sees in the listing and may not enter.
@@ -141,7 +170,9 @@ const ruleGuess = "root.guess"
 // refuseName answers the lookup of a name at the root that r.dec refused. known tells whether
 // the policy has a folder of that name; nothing that the caller can see or time hangs on it.
 func (r *request) refuseName(name string, known bool) fuse.Status {
-	plain, again, now := shownAs[r.dec.Shown], false, r.fs.now()
+	var again bool
+	var hold time.Duration
+	plain, now := shownAs[r.dec.Shown], r.fs.now()
 	switch {
 	case plain == syscall.ENOENT && !known && programsAsk(name):
 		return fuse.ENOENT
@@ -150,13 +181,17 @@ func (r *request) refuseName(name string, known bool) fuse.Status {
 	case known && plain == syscall.EACCES && r.on.matter != "":
 		plain = r.fs.misses.knocked(r.hdr.Uid, name, plain, now)
 	default:
-		plain, again = r.fs.misses.missed(r.hdr, name, known && r.fs.inUse(name) || strings.HasPrefix(name, policy.PersonalPrefix), plain, now)
+		plain, again, hold = r.fs.misses.missed(r.hdr, name, known && r.fs.inUse(name) || strings.HasPrefix(name, policy.PersonalPrefix), plain, now)
 		if plain == syscall.ENOMEM {
 			r.dec.Rule = ruleGuess
 		}
 	}
 	if !again && r.denied() == syscall.EIO {
 		return fuse.EIO
+	}
+	for start := time.Now(); time.Since(start) < hold; {
+		// A timer would be coarser than what is to be hidden; it is a few microseconds a few times a minute.
+		runtime.Gosched()
 	}
 	if known && plain != syscall.ENOMEM {
 		r.fs.mender.add(r.node, name)

@@ -70,6 +70,14 @@ func probes(u *as.User) map[string]func(string) error {
 	}
 }
 
+// mended reports whether the mender has nothing to do.
+func (d *drive) mended() bool {
+	m := d.srv.fs.mender
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.busy
+}
+
 // Nobody can tell by errno, nor by when the drive has enough of them, whether a name at the
 // root is in use, exists, or is nobody's.
 func TestMissesTellNothing(t *testing.T) {
@@ -84,6 +92,7 @@ func TestMissesTellNothing(t *testing.T) {
 			lead.Does(lead.Chdir(root(matter1)))
 			for range missesAMinute + 2 {
 				said[name] = append(said[name], errnoIn(probe(root(name))))
+				waitFor(t, d.mended)
 			}
 		}
 		for _, name := range []string{matter1, matter2} {
@@ -206,7 +215,7 @@ func TestProbingBreaksNothing(t *testing.T) {
 // waitFor waits for a condition, for at most half a minute.
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("it does not come true")
 		}
@@ -300,7 +309,7 @@ func TestMissesTable(t *testing.T) {
 		return &fuse.InHeader{Caller: fuse.Caller{Owner: fuse.Owner{Uid: uid}, Pid: tid}}
 	}
 	ask := func(uid uint32, name string) syscall.Errno {
-		errno, _ := m.missed(hdr(uid, 7), name, true, syscall.ENOENT, now)
+		errno, _, _ := m.missed(hdr(uid, 7), name, true, syscall.ENOENT, now)
 		return errno
 	}
 	for range missesAMinute {
