@@ -9,6 +9,7 @@
 //	matterfs policy check /srv/firm             every mistake at once, with line and column
 //	matterfs mount /srv/firm /srv/matters       serve it, in the foreground
 //	matterfs status                             what runs, and what is wrong with it
+//	matterfs doctor /srv/firm                   what will go wrong, and how to mend it
 //	matterfs audit tail -f /srv/firm            who does what, now
 //	matterfs audit verify /srv/firm             nothing changed, nothing missing
 //	matterfs user disable wang.qiang            stop a person at once; matter freeze ID stops a matter
@@ -24,6 +25,7 @@
 //	log: log                    # audit.jsonl
 //	state: state                # lock, audit head
 //	identity: ../firm.identity  # opens the keys at mount, if it is there
+//	user: matterfs              # whom the daemon becomes once all is open (privilege.go)
 //
 // Paths are relative to that file. Flags of the same names win, and are
 // relative to the working directory.
