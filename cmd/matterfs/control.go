@@ -29,6 +29,7 @@ type controlRequest struct {
 	Op     string `json:"op"`               // see daemon.answer
 	Name   string `json:"name,omitempty"`   // user, matter, MATTER/PATH or hash of a policy
 	Reason string `json:"reason,omitempty"` // in words
+	Level  string `json:"level,omitempty"`  // of a relabelling
 
 	Emergency bool `json:"emergency,omitempty"` // policy.approve: root alone
 }
@@ -44,10 +45,13 @@ type controlReply struct {
 	Reload *reloadReport `json:"reload,omitempty"`
 	Lazy   bool          `json:"lazy,omitempty"`
 
+	Relabels []statelog.Relabelling `json:"relabels,omitempty"` // that wait
+
 	Decree    *decreeReport  `json:"decree,omitempty"`
 	Emergency *emergencyList `json:"emergency,omitempty"`
 	Pending   *pendingDetail `json:"pending,omitempty"`
 	Approve   *approveReport `json:"approve,omitempty"`
+	Relabel   *relabelReport `json:"relabel,omitempty"`
 }
 
 // runDir is where control sockets lie.
@@ -195,6 +199,10 @@ func (d *daemon) answer(who actor, line []byte) (r controlReply, last bool) {
 	if do, ok := policyOps[q.Op]; ok {
 		return do(d, who, q), false
 	}
+	if do, ok := relabelOps[q.Op]; ok {
+		rep, err := do(d, who, q)
+		return replyOr(err, controlReply{Relabel: &rep}), false
+	}
 	switch q.Op {
 	case "status":
 		return controlReply{OK: true, Status: d.status(d.onDuty(who.uid, "sysadmin", "secadmin"))}, false
@@ -222,11 +230,14 @@ func (d *daemon) answer(who actor, line []byte) (r controlReply, last bool) {
 	return refusal(usagef("control request: unknown op %q", q.Op)), false
 }
 
-// policyOps are the requests about a policy that waits.
+// policyOps are the requests about what waits.
 var policyOps = map[string]func(*daemon, actor, controlRequest) controlReply{
 	evPolicyPending: func(d *daemon, _ actor, _ controlRequest) controlReply {
 		detail, err := d.pendingPolicy()
 		return replyOr(err, controlReply{Pending: detail})
+	},
+	evRelabelList: func(d *daemon, _ actor, _ controlRequest) controlReply {
+		return controlReply{OK: true, Relabels: d.waitingRelabels()}
 	},
 	evPolicyApprove: func(d *daemon, who actor, q controlRequest) controlReply {
 		rep, err := d.approve(who, q)

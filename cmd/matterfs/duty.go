@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"matterfs/crypto/statelog"
 	"matterfs/policy"
 )
 
@@ -14,8 +15,8 @@ import (
 // the daemon's own uid may ask for all; what is not named here is nobody else's.
 var opDuties = map[string][]string{
 	"reload": {"sysadmin", "secadmin"}, "umount": {"sysadmin"},
-	evPolicyPending: {"sysadmin", "secadmin"},
-	"user.disable":  {"sysadmin", "secadmin"}, "user.enable": {"sysadmin", "secadmin"},
+	evPolicyPending: {"sysadmin", "secadmin"}, evRelabelList: {"sysadmin", "secadmin", "auditor"},
+	"user.disable": {"sysadmin", "secadmin"}, "user.enable": {"sysadmin", "secadmin"},
 	"matter.freeze": {"sysadmin", "secadmin"}, "matter.unfreeze": {"sysadmin", "secadmin"},
 	"emergency": {"sysadmin", "secadmin", "auditor"},
 }
@@ -29,7 +30,9 @@ func (d *daemon) may(uid uint32, op string) bool {
 
 // selfJudged are requests that decide for themselves who may ask, and refuse root
 // what the others may.
-var selfJudged = map[string]bool{evPolicyApprove: true}
+var selfJudged = map[string]bool{
+	evPolicyApprove: true, statelog.RelabelAsk: true, statelog.RelabelApprove: true, statelog.RelabelDrop: true,
+}
 
 func (d *daemon) onDuty(uid uint32, duties ...string) bool {
 	if uid == 0 || uid == uint32(os.Geteuid()) {

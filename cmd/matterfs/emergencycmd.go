@@ -25,12 +25,13 @@ func newUser(a *app) *cobra.Command {
 }
 
 func newMatter(a *app) *cobra.Command {
-	c := &cobra.Command{Use: "matter", Short: "write a new matter, stop work in a matter at once", Args: cobra.NoArgs, RunE: needVerb}
+	c := &cobra.Command{Use: "matter", Short: "write a new matter, stop work in a matter at once, change levels", Args: cobra.NoArgs, RunE: needVerb}
 	c.AddCommand(
 		newMatterNew(a),
 		newDecree(a, statelog.MatterFreeze, "freeze ID [DIR]", "refuse everybody everything in a matter, at once"),
 		newDecree(a, statelog.MatterUnfreeze, "unfreeze ID [DIR]", "take back freeze"),
 		newEmergencyList(a, "which matters are frozen", func(l *emergencyList) []statelog.Mark { return l.Frozen }),
+		newRelabel(a), newRelabels(a),
 	)
 	return c
 }

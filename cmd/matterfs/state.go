@@ -155,6 +155,7 @@ var warningTexts = map[string]msg{
 	"kernel.old": msgOldKernel, "policy.reload": msgReloadFailed,
 	"policy.tests": msgTestsWarned, "policy.watch": msgWatchFailed,
 	"policy.pending": msgPolicyWaits, "policy.alone": msgAlone, "policy.emergency": msgPolicyAlone, "policy.unsealed": msgPolicyUnsealed,
+	"relabel.waits":   msgLabelWaits,
 	"log.unavailable": msgLogDown, "data.foreign": msgForeign, "data.matter": msgBadMatter,
 	"data.damaged": msgDamaged, "policy.exposed": msgPolicyExposed, "state.unwritten": msgUnwritten,
 }
@@ -185,6 +186,9 @@ func (d *daemon) warnings() []warning {
 	list = append(list, d.policyWarnings()...)
 	if err := d.log.Healthy(); err != nil {
 		list = append(list, warn(true, "log.unavailable", err.Error()))
+	}
+	for _, r := range d.waitingRelabels() {
+		list = append(list, warn(false, "relabel.waits", personName(r.Person), placeName(r.Matter, r.Path), r.To))
 	}
 	if n := len(d.emergency.rest()); n > 0 {
 		list = append(list, warn(true, "state.unwritten", strconv.Itoa(n)))
