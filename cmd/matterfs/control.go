@@ -27,7 +27,7 @@ const (
 // controlRequest is one line to the daemon.
 type controlRequest struct {
 	Op     string `json:"op"`               // see daemon.answer
-	Name   string `json:"name,omitempty"`   // user, matter, MATTER/PATH or hash of a policy
+	Name   string `json:"name,omitempty"`   // user, matter, MATTER/PATH or hash of a policy; path in the drive
 	Reason string `json:"reason,omitempty"` // in words
 	Level  string `json:"level,omitempty"`  // of a relabelling
 
@@ -52,6 +52,7 @@ type controlReply struct {
 	Pending   *pendingDetail `json:"pending,omitempty"`
 	Approve   *approveReport `json:"approve,omitempty"`
 	Relabel   *relabelReport `json:"relabel,omitempty"`
+	Why       *whyReport     `json:"why,omitempty"`
 }
 
 // runDir is where control sockets lie.
@@ -192,6 +193,9 @@ func (d *daemon) answer(who actor, line []byte) (r controlReply, last bool) {
 	var q controlRequest
 	if err := json.Unmarshal(line, &q); err != nil {
 		return refusal(usagef("control request: %v", err)), false
+	}
+	if q.Op == opWhy {
+		return d.why(who, q), false
 	}
 	if q.Op != "status" && !d.may(who.uid, q.Op) {
 		return refusal(d.refuseAsk(who, q)), false

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"matterfs/internal/as"
+	"matterfs/policy"
 )
 
 // The people of the firm that these tests mount.
@@ -325,7 +326,7 @@ func TestGarbageInData(t *testing.T) {
 		t.Errorf("exit code %d; what is not ours is told once, and as what it is:\n%s", code, errs)
 	}
 	lead.Reads(filepath.Join(f.matter(), "甲.txt"), "甲方")
-	lead.Lists(f.mnt, "2026-0142")
+	lead.Lists(f.mnt, "2026-0142", policy.PersonalPrefix+"zhang.wei")
 	lead.Lists(f.matter(), "甲.txt")
 	var told []string
 	for _, w := range f.status().Warnings {

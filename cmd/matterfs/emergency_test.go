@@ -78,7 +78,7 @@ func TestFreezeStopsEverybody(t *testing.T) {
 	_, err = h.WriteAt([]byte("乙"), 0)
 	lead.Refused(err, syscall.EACCES)
 	lead.CannotWrite(filepath.Join(f.matter(), "新.txt"), syscall.EACCES)
-	lead.Lists(f.mnt, "2026-0142")
+	lead.Lists(f.mnt, "2026-0142", policy.PersonalPrefix+"zhang.wei")
 	f.must("matter", "unfreeze", "2026-0142", f.s.Dir)
 	_, err = h.WriteAt([]byte("乙"), 0)
 	lead.Does(err)

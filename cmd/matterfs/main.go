@@ -80,7 +80,7 @@ func newRoot(a *app) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	a.globalFlags(root.PersistentFlags())
 	root.AddCommand(newInit(a), newMount(a), newUmount(a), newStatus(a),
-		newPolicy(a), newAudit(a), newUser(a), newMatter(a), newState(a), newSamba(a), newVersion(a), newDoctor(a), newKeeper(a))
+		newPolicy(a), newAudit(a), newUser(a), newMatter(a), newState(a), newSamba(a), newWhy(a), newVersion(a), newDoctor(a), newKeeper(a))
 	return root
 }
 
