@@ -12,7 +12,7 @@ die() { printf 'deps.sh: %s\n' "$@" >&2; exit 1; }
 needs() {
   case $1 in
   build) echo gcc=gcc /usr/include/pwd.h=libc6-dev git=git /etc/ssl/certs/ca-certificates.crt=ca-certificates ;;
-  mount) echo fusermount3=fuse3 setpriv=util-linux findmnt=mount ;;
+  mount) echo fusermount3=fuse3 setpriv=util-linux unshare=util-linux nsenter=util-linux findmnt=mount ;;
   root) ;;
   test) echo /bin/kill=procps ;;
   apps)
