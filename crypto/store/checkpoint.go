@@ -118,12 +118,13 @@ func (c *content) lastSlots() error {
 func (c *content) finishNow() error {
 	c.freeze()
 	defer c.thaw()
-	if c.handles == 0 {
+	if c.f == nil {
 		return nil
 	}
 	err := c.finish()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.stopParking()
 	c.closeJournal()
 	c.f = nil
 	return err

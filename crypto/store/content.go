@@ -79,8 +79,9 @@ type content struct {
 	dirty atomic.Bool // bytes of the file were written since its last fdatasync;
 	// set after they were, before mu or writeMu is given up
 
-	handles int  // open ones; the backing node is pinned while > 0
-	f       File // that node
+	handles int         // open ones
+	f       File        // the backing node, pinned; nil when nothing is open or parked
+	parked  *time.Timer // of the end of the session; see park
 }
 
 // extent is how far a file reaches.

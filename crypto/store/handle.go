@@ -37,7 +37,7 @@ func (o *Object) open(write bool) (*Handle, error) {
 	c := o.file
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.handles == 0 {
+	if c.f == nil {
 		c.f = node.(File)
 		if err := c.checkEnd(); err != nil {
 			c.f = nil
@@ -45,7 +45,7 @@ func (o *Object) open(write bool) (*Handle, error) {
 			return nil, err
 		}
 	} else {
-		o.unpin() // pinned by the first handle
+		o.unpin() // pinned by the first handle, or still
 	}
 	c.handles++
 	o.s.mu.Lock()
@@ -75,18 +75,22 @@ func (c *content) close() error {
 	c.freeze()
 	defer c.thaw()
 	c.mu.Lock()
-	last := c.handles == 1 && c.f != nil
-	if !last {
-		c.handles--
-	}
+	c.handles--
+	last := c.handles == 0 && c.f != nil && !c.park()
 	c.mu.Unlock()
 	if !last {
 		return nil
 	}
+	return c.shut()
+}
+
+// shut brings a file in order that no handle is open of, and lets go of its
+// backing node. The file is frozen.
+func (c *content) shut() error {
 	err := c.finish()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.handles--; c.handles > 0 {
+	if c.handles > 0 {
 		return err // opened again meanwhile
 	}
 	if c.j != nil {

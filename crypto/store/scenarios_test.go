@@ -91,6 +91,14 @@ func contentScenarios() []scenario {
 			_, _, err := h.Append([]byte(bigNew))
 			return errors.Join(err, h.Sync())
 		}), oneOf(treeOf("f", bigOld+bigNew), treeOf("f", bigOld+bigNew[:384]))},
+		{"overwrite", treeOf("f", bigOld), editing(func(h *Handle) error {
+			_, err := h.WriteAt([]byte(bigNew[:8192]), 4096)
+			return err
+		}), oneOf(treeOf("f", bigOld[:4096]+bigNew[:8192]+bigOld[12288:]), treeOf("f", bigOld[:4096]+bigNew[:4096]+bigOld[8192:]))},
+		{"synced overwrite and cut", treeOf("f", bigOld), editing(func(h *Handle) error {
+			_, err := h.WriteAt([]byte(bigNew[:100]), 0)
+			return errors.Join(err, h.Sync(), h.Truncate(5000))
+		}), oneOf(treeOf("f", bigNew[:100]+bigOld[100:5000]), treeOf("f", bigNew[:100]+bigOld[100:]), treeOf("f", bigOld[:5000]))},
 		{"grow", treeOf("f", bigOld), editing(cutting(20000)), oneOf(treeOf("f", bigOld+strings.Repeat("\x00", 4000)))},
 		{"shrink inside a block", treeOf("f", bigOld), editing(cutting(5000)), oneOf(treeOf("f", bigOld[:5000]))},
 		{"shrink to a block", treeOf("f", bigOld), editing(cutting(8192)), oneOf(treeOf("f", bigOld[:8192]))},
@@ -109,6 +117,16 @@ func treeScenarios() []scenario {
 		{"unlink long", treeOf(longOne, "x"), inDir("", func(d *Object) error { return d.Unlink(longOne) }), oneOf(treeOf())},
 		{"rmdir", treeOf("d", "/"), inDir("", func(d *Object) error { return d.Rmdir("d") }), oneOf(treeOf())},
 		{"rename", treeOf("f", bigOld), renaming("f", "g"), oneOf(treeOf("g", bigOld))},
+		{"rename while it is overwritten", treeOf("f", bigOld), editing(func(h *Handle) error {
+			_, err := h.WriteAt([]byte(bigNew), 0)
+			d := h.Object().parent
+			return errors.Join(err, d.Rename("f", d, "g", false))
+		}), oneOf(treeOf("g", bigNew), treeOf("f", bigNew), treeOf("g", bigOld))},
+		{"replace while it is overwritten", treeOf("f", bigOld, "g", "NEW"), editing(func(h *Handle) error {
+			_, err := h.WriteAt([]byte(bigNew), 0)
+			d := h.Object().parent
+			return errors.Join(err, d.Rename("g", d, "f", false))
+		}), oneOf(treeOf("f", "NEW"), treeOf("f", bigNew, "g", "NEW"))},
 		{"rename to long", treeOf("f", "x"), renaming("f", longOne), oneOf(treeOf(longOne, "x"))},
 		{"rename over", treeOf("f", "new", "g", bigOld), renaming("f", "g"), oneOf(treeOf("g", "new"))},
 		{"move file", treeOf("f", bigOld, "d", "/"), renaming("f", "d/g"), oneOf(treeOf("d", "/", "d/g", bigOld))},

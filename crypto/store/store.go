@@ -92,6 +92,7 @@ type Store struct {
 	closed atomic.Bool
 	bufs   buffers
 	timers sync.WaitGroup // checkpoints to come
+	parked atomic.Int32   // files whose last close is yet to be done
 
 	unclean bool // the store was not closed before it was opened
 
