@@ -28,7 +28,8 @@
 //	  .mfs.store                           sealed: store id, format
 //	  .mfs.tmp/                            things being made; emptied at Open
 //	  .mfs.trash/                          directories being removed; emptied at Open
-//	  .mfs.lost/                           where recovery puts what it cannot place
+//	  .mfs.lost/                           what a power cut left of things never written
+//	  .mfs.live                            only while the store is open, or after a crash
 //	  3f0c9a5e6d7b48c1a2935f1e0d4c7b86/    a matter's folder, random name
 //	    .mfs.dir                           its key id in clear; sealed: ids, parent, own name, level,
 //	                                       matter, creator, mode, birth
@@ -37,6 +38,7 @@
 //	    kX0vJ3...                          a file, directory or symlink: base64url of its sealed name
 //	    .l.Qm9u...                         the same for a name too long for that: a hash
 //	    .l.Qm9u....n                       and the sealed name, beside it
+//	    .j.8fJ3...                         the journal of a file that is being overwritten
 //
 // A file is a header of 4096 bytes (prefix, slot A, slot B, zeros) and one package
 // for each block of 4096 bytes. A symlink is a file whose content is the target.
@@ -75,48 +77,88 @@
 // or its name removed, and a copy of a file in its own folder as long as the
 // original is not in use.
 //
-// # Order of writes, and what a crash can damage
+// # Order of writes
 //
-// The first change of a session marks the slot dirty; the last close writes both
-// slots clean; [Handle.Sync] makes the blocks durable, then the slot that counts
-// on them, then the name of a new file and the folders above it. A slot is not
-// written for each write: a file that a crash left dirty is recovered when it is
-// next looked up. Authentic blocks that follow the slot's valid and are newer
-// than it extend the file; the sequence jumps ahead. A new file or link is
-// built under a work name in its folder, a new folder in .mfs.tmp, and renamed to
-// its place; a removed folder goes to .mfs.trash first. A file that changes its folder names both in its two slots while it
-// moves; a folder holds its next .mfs.dir beside the present one.
+// A block of which nothing is stored yet goes straight into the file. Any other
+// is appended to the file's journal, so that no crash can tear what is there:
 //
-// So after the death of the process (SIGKILL, panic) at any moment: every
-// acknowledged change is there, an interrupted one is there or not, and every
-// file and folder opens. There is no journal yet: blocks are overwritten in place.
-// What a crash can still damage:
+//	write    [mark in the slot, fdatasync: once, before the first block beyond the end]
+//	         blocks beyond the end: pwrite file; others: pwrite journal
+//	fsync    [fdatasync file, commit record: if blocks went there] fdatasync journal
+//	         [fsync folder: first use of the journal]
+//	         without a journal: fdatasync file, slot, fdatasync file
+//	close    fdatasync journal; blocks into place; fdatasync file; slot;
+//	and co.  fdatasync file; [other slot; unlink journal] or [truncate journal]
+//	cut      as close, with the slot of the cut; the part of the block that stays:
+//	         journal; truncate file
 //
-//   - The one block that was being overwritten, if the process died inside
-//     that pwrite(2): the kernel stops at a page, a block spans two. It reads as
-//     corrupt until it is written as a whole. The partial last block of a file
-//     that is appended to is such a block.
-//   - A write of many blocks that was under way may be there in part.
-//   - On a power cut, moreover: any block overwritten since the last sync may be
-//     torn or have its new or its old content, in any order. A file younger than
-//     a minute that was never synced may be gone, cut off or unreadable, as on any
-//     file system. For older and for synced files the dirty mark is durable before
-//     the first block changes, and the blocks before a slot that counts on them,
-//     so that they open, with what was synced; that costs one fdatasync for each
-//     session that writes.
-//   - On a power cut that tears the header page, which disks that write 4 KiB at
-//     once do not, the slot that was being written is lost; unless the other one
-//     is marked dirty the file is then refused as tampered with.
+// The journal is ".j." and a hash of the stored name, in the same folder. Its
+// existence asks for recovery, and so does the mark in the slot, which a new or cut
+// file carries anyway: a file that only grows needs no journal. A checkpoint
+// comes at the last close, [Options].JournalBytes, JournalAge after the first record, and
+// before a rename. Readers go on meanwhile, writers wait. After a last close it
+// may wait for JournalAge more, so that a program that saves again and again pays
+// for one; Close of the store does not wait.
+//
+// Recovery, when the file is next looked up: the journal durable; records newer
+// than the slot's sequence base, while they authenticate and their sequence rises,
+// into place unless what is there is newer; authentic newer blocks that follow
+// without a gap count; file cut to that; fdatasync; slots with a base 2^32 beyond
+// whatever was seen; fdatasync; journal gone. It can be interrupted anywhere and
+// repeated. [Options].Recovered is told.
+//
+// A slot that does not authenticate is forgiven, and told, where the other one
+// has the mark or a newer record in the journal shows that a crash can have torn
+// it.
+//
+// A new file or link is built under a work name in its folder, a new folder in
+// .mfs.tmp, and renamed to its place; a removed folder goes to .mfs.trash first.
+// A file that changes its folder names both in its two slots while it moves; a
+// folder holds its next .mfs.dir beside the present one. Before something that
+// may be durable goes to another folder or takes a long name, those are durable.
+//
+// The mark of an open store, .mfs.live, tells the next Open of a crash. Then, and
+// only then, headers of zeros and no length are the work of a power cut: they
+// are moved to .mfs.lost, and told.
+//
+// # What a crash can damage
+//
+// After the death of the process at any moment every acknowledged change is there;
+// of one that was under way blocks are old or new, in any number from the front.
+// After a power cut every synced byte is there, every block is old or new, and
+// every file and folder opens, but:
+//
+//   - A file younger than a minute that was never synced may be gone, cut off or
+//     unreadable, as on any file system. The order of its writes is left to the
+//     kernel, which makes new files cheap. One that takes the place of a synced
+//     file by a rename is synced for that.
+//   - On a disk that tears less than 4 KiB, a slot that was being written
+//     outside of a session that has the mark or a journal (a change of mode, a
+//     move) may be lost; the file is then refused as tampered with.
 //   - A replaced directory (rename over an empty one) may be gone while the new one
 //     is not there yet; both by name, neither by content.
 //
-// The journal will close all but the last: overwritten blocks go through it, so
-// no block is lost, and its existence instead of a mark in the slot asks for
-// recovery.
+// # What an attacker with the disk wins
 //
-// # A full disk
+// Nothing by old journals, those of other files, or records repeated, turned,
+// cut or flipped: what does not authenticate, does not rise or is older than the
+// slot does not count. Nothing by planting one: recovery finds the same file.
+// By removing a journal after a crash, or cutting it, that overwritten blocks are
+// as old as they are in place: the same as putting older blocks back. By cutting
+// the file of a crashed session below what a commit record or slot counts: EIO.
 //
-// ENOSPC at any write leaves what was stored readable: a block in which the disk
-// filled up is written again as far as it was, zeros before it are taken back,
-// and the length is mended. The caller is told how many bytes were written.
+// # A full or failing disk
+//
+// ENOSPC and EIO at any write leave what was stored readable: a write to the journal
+// that fails changed nothing, one beyond the end keeps its whole blocks, zeros
+// before it are taken back. A full disk gets the journal's room back before a
+// writer is refused. The caller is told how many bytes were written. A checkpoint
+// that fails is repeated at the next close or load; until then blocks are read
+// from the journal.
+//
+// # Keys wear out
+//
+// A file key may seal 2^32 blocks; the slot counts them. From 2^31 on the log says
+// that the file should be copied, which gives it a new key; beyond 2^32 writing
+// is refused with [ErrRekey].
 package store
