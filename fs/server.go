@@ -66,7 +66,7 @@ type Server struct {
 	fuse   *fuse.Server
 	kernel channel
 
-	withoutEpoch bool // set by tests: behave as on a kernel that does not know INC_EPOCH
+	withoutEpoch bool // set by tests and benchmarks: behave as on a kernel that does not know INC_EPOCH
 
 	swap  sync.Mutex // one change of policy at a time; guards ended
 	ended bool
@@ -104,7 +104,7 @@ func mount(f *fileSystem) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{fs: f, stop: make(chan struct{})}
+	s := &Server{fs: f, stop: make(chan struct{}), withoutEpoch: oldKernel}
 	f.void, f.voidAll = s.voidInHandler, s.voidAll
 	f.forgetPages = func() { s.invalidate(f.nodes.live()) }
 	f.dropper.pages = func(id uint64) { s.fuse.InodeNotify(id, 0, 0) }

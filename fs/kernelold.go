@@ -1,0 +1,5 @@
+//go:build oldkernel
+
+package fs
+
+const oldKernel = true
