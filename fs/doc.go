@@ -21,9 +21,17 @@
 //
 // # What the root shows
 //
-// The root holds one folder for each matter that the caller may see, and nothing else can
-// be made there. A matter that the caller may not see does not exist for them: the same
-// ENOENT as any absent name. The kernel's name cache is shared by all users, so names at
+// The root holds one folder for each matter that the caller may see, with
+// [Options.OwnFolders] one of their own that lists what they were refused, and nothing else
+// can be made there. A matter that the caller may not see does not exist for them: the same
+// answer as for any absent name. The kernel has one entry of a name for all users, drops it
+// when somebody is refused it, and then members whose working directory it is lose getcwd;
+// only ENOMEM and EINTR leave it. So the first misses of a uid in a minute are ENOENT, and
+// what they drop is mended at once; every further one is ENOMEM, of whatever name (see the
+// type misses). What programs look for by themselves, .git or desktop.ini, is apart. Inside
+// a matter a folder hidden by its level is ENOENT, without a limit.
+//
+// The kernel's name cache is shared by all users, so names at
 // the root, and folders with a level of their own, are looked up on each walk; inside a
 // matter names and attributes are cached for an hour, because nothing there differs by
 // caller except allow or refuse.
@@ -43,6 +51,8 @@
 // mapped; names in this mount that inotify on the root reveals while others open them.
 // Mapping a descriptor sends no request: who was handed one, or kept one after losing
 // access, can meet pages in the moment between another person's fill and its drop, and a
-// working directory kept open sees names and attributes that others use. Whoever has the
+// working directory kept open sees names and attributes that others use, and a watch
+// (inotify) set in time goes on telling names. A folder that only its seal hides, and no
+// rule, makes its name one that cannot be created (EEXIST). Whoever has the
 // right to write a file can be made to store, through such a mapping, what another put there.
 package fs
