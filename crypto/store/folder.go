@@ -131,8 +131,15 @@ func (s *Store) finishMove(m *matter, d Dir, b binding, old *folder) (*folder, e
 	if err := b.check(m, n); err != nil {
 		return nil, err
 	}
-	s.log("finished the interrupted move of a folder", "object", n.Object.String())
-	return next, d.Rename(nextFile, d, dirFile, false)
+	if err := d.Rename(nextFile, d, dirFile, false); err != nil {
+		return nil, err
+	}
+	r := Recovery{Kind: RecoveredMove, Matter: m.id, Object: n.Object}
+	if !b.root {
+		r.Path = b.parent.pathOf(b.name)
+	}
+	s.recovered(r)
+	return next, nil
 }
 
 func (s *Store) newMeta(m *matter, parent crypto.ID, name string, a NewAttr) *crypto.DirMeta {
