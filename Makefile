@@ -68,9 +68,10 @@ demo: ## the example firm, mounted and shown as each of its people sees it (KEEP
 	@$(MAKE) build
 	@KEEP=$(KEEP) examples/lawfirm/demo.sh build/matterfs
 
-bench: ## speed beside gocryptfs and plain go-fuse (PEERS="ref" limits the set, QUICK=1 is short)
+bench: ## time to revoke, decisions; speed beside gocryptfs and plain go-fuse (PEERS="ref" limits the set, QUICK=1 is short)
 	@$(DEPS) root build mount
 	@$(MAKE) build
+	@benchmarks/revoke.sh
 	@benchmarks/run.sh build/matterfs
 
 fuzz: ## fuzz every target for FUZZTIME (60s)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,13 +15,20 @@ const revocations = 100
 
 // BenchmarkRevocation measures from the change of the policy on disk to the
 // last byte that the revoked reader, who holds the file open and reads all the
-// time, is served.
+// time, is served, alone and beside seven others who go on reading.
 func BenchmarkRevocation(b *testing.B) {
-	f := newFirm(b)
-	f.mount()
+	for _, others := range []int{0, 7} {
+		b.Run(fmt.Sprintf("readers=%d", others+1), func(b *testing.B) { benchEdit(b, others) })
+	}
+}
+
+func benchEdit(b *testing.B, others int) {
+	f := startFirm(b)
 	doc := filepath.Join(f.matter(), "甲.txt")
 	lead, member := f.user(leadUID), f.user(memberUID)
 	lead.Writes(doc, strings.Repeat("甲方承诺保密", 1000))
+	stop := f.crowd(others, doc)
+	defer stop()
 	without := strings.Replace(firmYAML, "{ user: li.na, rights: [read] }", "", 1)
 	path := filepath.Join(f.s.Policy, "matters", "0142.yaml")
 	var took []time.Duration
