@@ -40,7 +40,7 @@ func (p *Policy) Secadmins(at time.Time) []User {
 
 // NeedsSecond says why a change from old to new may not be one person's: it
 // gives somebody more at the top level, now or later; it lowers the level of a
-// matter or folder, or changes the list of levels; it drops, shortens or thins
+// matter or folder, changes the list of levels or what a tag asks for; it drops, shortens or thins
 // out a wall, also one that keeps out nobody who has a grant now; or it changes
 // who the security administrators are, who alone can give the second word. An
 // order of harmless steps does not lead to the same end: each of these is judged
@@ -121,6 +121,11 @@ func (j *judge) levels() bool {
 	}
 	if !j.to.top().asksAll(j.from.top()) {
 		j.because("top", "level %q asks for less", j.to.TopLevel())
+	}
+	for _, old := range j.from.tags {
+		if t := j.to.tagNamed(old.name); t == nil || !t.asksAll(old) {
+			j.because("level", "tag %q asks for less", old.name)
+		}
 	}
 	return true
 }
@@ -302,6 +307,11 @@ func (j *judge) reachesTop(u *user) bool {
 func (j *judge) topPlace(path string, m, was *matter) {
 	if was.overfull(path, j.from.top()) && !m.overfull(path, j.to.top()) {
 		j.because("top", "%q has no longer too many readers", m.info.ID+"/"+path)
+	}
+	for _, t := range was.ranksAt(path)[0].tagged.tags {
+		if !slices.ContainsFunc(m.ranksAt(path)[0].tagged.tags, func(n *tag) bool { return n.name == t.name }) {
+			j.because("top", "%q has no longer the tag %q", m.info.ID+"/"+path, t.name)
+		}
 	}
 	for i := range was.folders {
 		f := &was.folders[i]

@@ -28,6 +28,7 @@ users:
   wu: { uid: 9, role: junior }
 duties: { sysadmin: [zhou], secadmin: [qian, wu] }
 groups: { lit: { unix: sys } }
+tags: { state: { named_only: true, level: mid }, minor: { deny_roles: [intern] } }
 matters:
   - matter: m
     client: c
@@ -42,8 +43,8 @@ matters:
     folders:
       - { path: f, level: top, only: [user: lead, user: chen, user: gone, user: sun] }
       - { path: g, level: mid }
-  - { matter: n, client: d, level: low, lead: lead, members: [ { user: zhou, rights: [read] } ] }
-  - { matter: o, client: e, level: top, lead: lead, members: [ { user: li, rights: [read], until: 2027-01-31 } ] }
+  - { matter: n, client: d, level: low, tags: [state], lead: lead, members: [ { user: zhou, rights: [read] } ] }
+  - { matter: o, client: e, level: top, tags: [minor], lead: lead, members: [ { user: li, rights: [read], until: 2027-01-31 } ] }
 walls:
   - { id: W1, screen: [user: zhou, user: wu], from: [matter: o], until: 2027-06-30, reason: r }
   - { id: W2, only: [user: lead, user: zhou], to: [matter: n], reason: r }
@@ -78,8 +79,13 @@ func TestNeedsSecond(t *testing.T) {
 		{"path: f, level: top", "path: f, level: mid", "level top"},
 		{"      - { path: g, level: mid }\n", "", "level"},
 		{"path: g, level: mid", "path: h, level: mid", "level"},
-		{"level: top, lead", "level: mid, lead", "level"},
-		{"deny_roles: [intern]", "", "top"},
+		{"level: top, tags", "level: mid, tags", "level"},
+		{"top: { deny_roles: [intern] }", "top: {}", "top"},
+		{"named_only: true, level: mid", "level: mid", "level"},
+		{"named_only: true, level: mid", "named_only: true", "level"},
+		{"tags: [state], ", "", "level"},
+		{"tags: [minor], ", "", "top"},
+		{"tags: [minor], ", "tags: [minor, state], ", ""},
 
 		// Walls.
 		{"  - { id: W1, screen: [user: zhou, user: wu], from: [matter: o], until: 2027-06-30, reason: r }\n", "", "wall"},
@@ -107,7 +113,7 @@ func TestNeedsSecond(t *testing.T) {
 		{", ack: required", "", "top"},
 		{"user: gone, user: sun]", "user: gone, user: sun, user: li]", "top"},
 		{"lead: lead, members: [ { user: zhou", "lead: li, members: [ { user: zhou", ""},
-		{"matter: o, client: e, level: top, lead: lead", "matter: o, client: e, level: top, lead: sun", "top"},
+		{"tags: [minor], lead: lead", "tags: [minor], lead: sun", "top"},
 		{"{ matter: n, client: d", "{ matter: p, client: d, level: top, lead: li }\n  - { matter: n, client: d", "top"},
 		{"{ matter: n, client: d", "{ matter: p, client: d, level: mid, lead: li }\n  - { matter: n, client: d", ""},
 		{"{ user: zhou, rights: [read] } ] }", "{ user: zhou, rights: [read, write] } ] }", ""},
@@ -127,7 +133,7 @@ func TestNeedsSecond(t *testing.T) {
 // TestSealedMatterOpensAgain: what is granted behind a seal counts when it is
 // taken off.
 func TestSealedMatterOpensAgain(t *testing.T) {
-	shut := strings.Replace(approveFirm, "level: top, lead: lead", "level: top, status: sealed, lead: lead", 1)
+	shut := strings.Replace(approveFirm, "level: top, tags", "level: top, status: sealed, tags", 1)
 	old, next := mustParse(t, shut), mustParse(t, approveFirm)
 	if got := NeedsSecond(old, next, at, nil); kinds(got) != "top" {
 		t.Error(got)
