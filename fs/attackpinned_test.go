@@ -80,7 +80,7 @@ func passRing([]string) (string, error) {
 
 // ringAs registers the credentials of one uid (the first argument) with a ring, becomes
 // another (the second) for good, and reads: with the third argument "registered" in the name
-// of the first.
+// of the first, with "polled" through a kernel thread that was started as the first.
 func ringAs(args []string) (string, error) {
 	runtime.LockOSThread()
 	become := func(call, uid uintptr) error {
@@ -90,8 +90,12 @@ func ringAs(args []string) (string, error) {
 		}
 		return nil
 	}
-	return ringed(0, func(r *as.Ring, buf []byte) (as.SQE, error) {
-		err := become(unix.SYS_SETFSUID, uintptr(number(args[0])))
+	setup := uint32(0)
+	if args[2] == "polled" {
+		setup = as.RingPoll
+	}
+	err := become(unix.SYS_SETFSUID, uintptr(number(args[0])))
+	return ringed(setup, func(r *as.Ring, buf []byte) (as.SQE, error) {
 		id, err2 := r.Register(as.RingPersonality, nil, 0)
 		err3 := become(unix.SYS_SETRESUID, uintptr(number(args[1])))
 		s := as.SQE{Opcode: as.RingRead, FD: held, Addr: uint64(pointer(&buf[0])), Len: 100}
@@ -129,8 +133,8 @@ func TestKernelTellsFromItsCache(t *testing.T) {
 	a.outside.Does(errors.Join(f.Close(), dir.Close()))
 }
 
-// An io_uring acts for whoever submits, unless credentials were registered with it: those it
-// keeps, also when the process becomes somebody else. That is a delegation by its owner, and
+// An io_uring acts for whoever submits, unless credentials were registered with it or a thread
+// of its own submits: those it keeps, also when the process becomes somebody else. That is a delegation by its owner, and
 // the log names the owner. It cannot be passed over a socket.
 func TestRingKeepsRegisteredCredentials(t *testing.T) {
 	a := underAttack(t)
@@ -139,7 +143,7 @@ func TestRingKeepsRegisteredCredentials(t *testing.T) {
 	f := a.lead.Opens(path, os.O_RDWR, 0)
 	theirs, err := f.SendTo(root)
 	a.lead.Does(errors.Join(err, f.Close()))
-	for _, c := range []struct{ how, want string }{{"registered", secret}, {"own", "ENOENT"}} {
+	for _, c := range []struct{ how, want string }{{"registered", secret}, {"polled", secret}, {"own", "ENOENT"}} {
 		if a.ring != "done" {
 			c.want = a.ring
 		}
