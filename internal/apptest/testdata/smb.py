@@ -185,7 +185,10 @@ def matters(port):
     """Each sees their own matter, writes in it and reads it back; the other's does not exist."""
     for name, own, other in (("zhang.wei", MATTER, OTHER), ("chen.jie", OTHER, MATTER)):
         p = Wire(port).log_on(name)
-        assert p.list("") == [own[:-1]], p.list("")
+        mine = "我的访问-" + name
+        assert sorted(p.list("")) == [own[:-1], mine], p.list("")
+        assert "被拒绝" in p.get(mine + "/被拒绝.txt").decode()
+        p.refused(lambda: p.put(mine + "/新.txt", b""), DENIED)
         p.put(own + "甲方来函.txt", "此致".encode())
         assert p.get(own + "甲方来函.txt") == "此致".encode()
         for path in other, other + "甲方来函.txt", "2099-0001/":
@@ -287,7 +290,7 @@ def sessions(port):
     """Two people on one connection, their reads mixed without waiting: each gets their own, and only that."""
     wire = Wire(port)
     zhang, chen = wire.log_on("zhang.wei"), wire.log_on("chen.jie")
-    assert (zhang.list(""), chen.list("")) == ([MATTER[:-1]], [OTHER[:-1]])
+    assert (sorted(zhang.list("")), sorted(chen.list(""))) == ([MATTER[:-1], "我的访问-zhang.wei"], [OTHER[:-1], "我的访问-chen.jie"])
     held, want = {}, {}
     for p, path in (zhang, MATTER + "会话甲.txt"), (chen, OTHER + "会话乙.txt"):
         want[p] = bytes(range(1, 251)) * 80 if p is zhang else bytes(range(251, 1, -1)) * 80
