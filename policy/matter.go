@@ -11,6 +11,7 @@ type matter struct {
 	info    Matter
 	level   *Level   // with the rules of its tags
 	ranks   []*Level // by rank: the firm's levels with the rules of its tags
+	uneven  bool     // some folder has tags with rules that the matter has not
 	wide    bool     // wide roles count here, see openToWide
 	lead    *user
 	status  status
@@ -108,6 +109,9 @@ func (p *Policy) levelAt(m *matter, path string, sealed []string) *Level {
 // ranksAt is the firm's levels with the rules of the tags at a path: the
 // deepest folder rule above the path knows them all.
 func (m *matter) ranksAt(path string) []*Level {
+	if !m.uneven {
+		return m.ranks
+	}
 	ranks, deepest := m.ranks, -1
 	for i := range m.folders {
 		if f := &m.folders[i]; len(f.path) > deepest && within(path, f.path) {

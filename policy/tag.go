@@ -162,6 +162,7 @@ func (b *builder) tagFolders(m *rawMatter, made *matter) {
 			}
 		}
 		f.ranks = b.ranksWith(tags)
+		made.uneven = made.uneven || f.ranks[0] != made.ranks[0]
 		f.level = f.ranks[max(f.level.Rank, made.level.Rank, least(tags))]
 	}
 }
