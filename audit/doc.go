@@ -26,7 +26,8 @@
 // Append refuses with ErrUnavailable until writing works; the first record after that says since when and how often it refused.
 //
 // With Options.Rotate the live file becomes an older segment at SegmentSize and at midnight, and all older segments but the newest
-// are compressed in the background. Readers take no notice.
+// are compressed in the background; with Options.Retain those that are old enough are deleted, unless a legal hold stands (WriteHold).
+// Readers take no notice; Verify says what retention took.
 //
 // # After a crash
 //

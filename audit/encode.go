@@ -99,6 +99,9 @@ func why(ev *zerolog.Event, r *Record) {
 	}
 	text(ev, "note", r.Note)
 	text(ev, "signed", r.Signed)
+	if r.Retired != 0 {
+		ev.Uint64("retired_to", r.Retired)
+	}
 }
 
 func recovered(ev *zerolog.Event, r *Recovery) {

@@ -19,6 +19,7 @@ type Options struct {
 	Group        int              // gid that owns the log file, so that auditors can read it; 0 or less: left alone
 	Rotate       bool             // begin a new live file at SegmentSize and at midnight, and compress older ones
 	SegmentSize  int64            // bytes; 0: 256 MiB
+	Retain       time.Duration    // with Rotate: delete segments older than this; 0: never. LeastRetention is the least
 	Seal         bool             // sign the log with keys kept in StateDir, see InitKeys
 }
 
@@ -53,6 +54,7 @@ type Log struct {
 	seals   sealer
 	due     chan struct{} // enough records wait for a seal
 	older   chan struct{} // a segment waits to be compressed
+	hold    Hold          // as last recorded; guarded by tidying
 	tidying sync.Mutex    // held while older segments are worked on; no other lock is taken under it but mu
 
 	syncing sync.Mutex // held across fdatasync, taken before mu; the waiters share one call
@@ -99,6 +101,9 @@ func Open(o Options) (*Log, error) { return open(o, realEnviron()) }
 func open(o Options, env environ) (*Log, error) {
 	if o.StoreID == "" || o.Dir == "" || o.StateDir == "" {
 		return nil, errors.New("audit: Dir, StateDir and StoreID must be given")
+	}
+	if o.Retain > 0 && o.Retain < LeastRetention {
+		return nil, fmt.Errorf("audit: records must be kept for %d days at least", LeastRetention/(24*time.Hour))
 	}
 	if o.Now == nil {
 		o.Now = time.Now

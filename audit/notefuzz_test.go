@@ -51,7 +51,13 @@ func FuzzNotes(f *testing.F) {
 	f.Add([]byte(cp))
 	f.Add([]byte(ep))
 	f.Add([]byte("a\n1\n\n— b c\n"))
+	left := stub{origin: origin, epochs: []string{ep}}
+	left.tree.add([32]byte{3})
+	f.Add(left.appendTo(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if s, ok := parseStub(b); ok && !bytes.Equal(s.appendTo(nil), b) {
+			t.Errorf("stub %+v", s)
+		}
 		c, err := ParseCheckpoint(b)
 		if err == nil && !bytes.HasPrefix(b, []byte(c.text())) {
 			t.Errorf("%+v is read from %q", c, b)

@@ -88,7 +88,7 @@ func (r *reader) take(key string, val []byte) bool {
 		return ok
 	}
 	switch key {
-	case "uid", "auid", "ouid", "pid", "h", "off", "len", "req", "count":
+	case "uid", "auid", "ouid", "pid", "h", "off", "len", "req", "count", "retired_to":
 		return r.once(key) && r.number(key, val)
 	case "torn_len", "torn_sha256", "torn_b64", "torn_file", "lost_from", "lost_to", "unanchored_from", "unanchored_to", "since", "refused":
 		return r.once(key) && r.recovery(key, val)
@@ -164,9 +164,13 @@ func decode(val []byte, coded, ok bool) (string, bool) {
 
 func (r *reader) number(key string, val []byte) bool {
 	p := &r.p.Record
-	if key == "h" {
-		var ok bool
+	var ok bool
+	switch key {
+	case "h":
 		p.H, ok = number(val)
+		return ok
+	case "retired_to":
+		p.Retired, ok = number(val)
 		return ok
 	}
 	n, err := strconv.ParseInt(string(val), 10, 64)

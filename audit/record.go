@@ -37,6 +37,7 @@ type Record struct {
 	Count   int    // how often, where repeats are counted
 	Note    string // words for a person
 	Signed  string // audit.seal: a signed checkpoint; audit.epoch: a signed change of keys
+	Retired uint64 // audit.retire: records 1 to this one were deleted by retention
 
 	Recovery *Recovery // only in audit.recover records
 }

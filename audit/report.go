@@ -80,14 +80,15 @@ type Report struct {
 	UnanchoredFrom uint64 `json:"unanchored_from,omitempty"` // records at the end that the head does not know; both 0: none
 	UnanchoredTo   uint64 `json:"unanchored_to,omitempty"`
 
-	Seals    uint64 `json:"seals"`             // seals that are right
-	SealedTo uint64 `json:"sealed_to"`         // last record that they cover
-	Epochs   uint64 `json:"epochs"`            // changes of keys
-	FixedTo  uint64 `json:"fixed_to"`          // last record sealed with a key that has been erased since
-	Key      string `json:"key"`               // where the verification key came from: "given", "log", "none"
-	KeptTo   uint64 `json:"kept_to,omitempty"` // records that the outside checkpoint covers
-	Partial  bool   `json:"partial,omitempty"` // only a part of the log was read, seals were not checked
-	Level    string `json:"level"`             // best assurance there is: "none", "head", "seal", "checkpoint"
+	Seals     uint64 `json:"seals"`                // seals that are right
+	SealedTo  uint64 `json:"sealed_to"`            // last record that they cover
+	Epochs    uint64 `json:"epochs"`               // changes of keys
+	FixedTo   uint64 `json:"fixed_to"`             // last record sealed with a key that has been erased since
+	Key       string `json:"key"`                  // where the verification key came from: "given", "log", "none"
+	KeptTo    uint64 `json:"kept_to,omitempty"`    // records that the outside checkpoint covers
+	RetiredTo uint64 `json:"retired_to,omitempty"` // records 1 to this one were deleted by retention; what stands for them was checked
+	Partial   bool   `json:"partial,omitempty"`    // only a part of the log was read, seals were not checked
+	Level     string `json:"level"`                // best assurance there is: "none", "head", "seal", "checkpoint"
 
 	Recoveries []Found   `json:"recoveries,omitempty"`
 	Problems   []Problem `json:"problems"`
@@ -133,6 +134,9 @@ func (v *verifier) finish() {
 	}
 	r.Level = r.level()
 	r.Assurance = r.endWords() + "; " + r.sealWords()
+	if r.RetiredTo != 0 {
+		r.Assurance += fmt.Sprintf("; records 1 to %d were retired by retention: seals speak for their hashes only", r.RetiredTo)
+	}
 }
 
 // source says where the key came from that the good seals go back to.

@@ -94,12 +94,13 @@ func (l *Log) changeFile() error {
 // stepRenamed is where tests stop a rotation.
 const stepRenamed = "the live file is renamed"
 
-// housekeep compresses older segments in the background, all but the newest, which people and the next start read.
+// housekeep compresses older segments in the background, all but the newest, which people and the next start read, and deletes
+// those that retention is over for.
 func (l *Log) housekeep() {
-	tick := time.NewTicker(time.Hour)
+	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
-		err := l.compressOlder()
+		err := errors.Join(l.compressOlder(), l.retireOlder())
 		l.mu.Lock()
 		l.tidyErr = err
 		l.mu.Unlock()
@@ -112,7 +113,7 @@ func (l *Log) housekeep() {
 	}
 }
 
-// Tidied returns why older segments are not compressed; nil when they are.
+// Tidied returns why older segments are not compressed or deleted in time; nil when they are.
 func (l *Log) Tidied() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -25,7 +25,7 @@ func (l *Log) startSeals(t *tail) error {
 	if s.keys, err = loadKeys(l.o.StateDir); err != nil {
 		return err
 	}
-	found, err := lastEpoch(l.o.Dir)
+	found, err := lastEpoch(l.o.Dir, l.o.StoreID)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (l *Log) chooseKeys(found epoch) error {
 }
 
 // lastEpoch finds the newest change of keys in a log; its number is 0 when there is none.
-func lastEpoch(dir string) (epoch, error) {
+func lastEpoch(dir, storeID string) (epoch, error) {
 	list, err := segments(dir)
 	if err != nil {
 		return epoch{}, err
@@ -73,7 +73,8 @@ func lastEpoch(dir string) (epoch, error) {
 			return e, err
 		}
 	}
-	return epoch{}, nil
+	s, err := readStub(dir, storeID)
+	return s.keyOf(), err
 }
 
 func lastEpochIn(dir string, s segment) (last epoch, err error) {
@@ -108,11 +109,16 @@ func (l *Log) growTree(t *tail) (tree, error) {
 			return tr, nil
 		}
 	}
-	tr, good, err := extendTree(l.o.Dir, treeState{last: StoreHash(l.o.StoreID)}, t)
-	if err == nil && !good {
-		err = &TamperedError{LiveName, 0, "the log does not begin with record 1, so that nothing can be sealed"}
+	left, err := readStub(l.o.Dir, l.o.StoreID)
+	if err != nil {
+		return tree{}, err
 	}
-	return tr, err
+	for _, from := range []treeState{{last: StoreHash(l.o.StoreID)}, {left.last, left.tree}} {
+		if tr, good, err := extendTree(l.o.Dir, from, t); err != nil || good {
+			return tr, err
+		}
+	}
+	return tree{}, &TamperedError{LiveName, 0, "the log does not begin with record 1, nor where retention ended: nothing can be sealed"}
 }
 
 // extendTree adds the records after those of kept. good is false when kept is not about this log.

@@ -58,21 +58,23 @@ func Verify(o VerifyOptions) (*Report, error) {
 	if err := v.after(); err != nil {
 		return nil, err
 	}
+	v.retired()
 	v.seals.finish(v.rep.Records > 0)
 	v.finish()
 	return v.rep, nil
 }
 
 type verifier struct {
-	o       VerifyOptions
-	rep     *Report
-	w       *walker
-	seals   *sealCheck
-	broken  bool // the walker has found a problem
-	head    headState
-	status  headStatus
-	inFile  int // records accepted in the current file
-	current segment
+	o        VerifyOptions
+	rep      *Report
+	w        *walker
+	seals    *sealCheck
+	broken   bool   // the walker has found a problem
+	recorded uint64 // what records say that retention took
+	head     headState
+	status   headStatus
+	inFile   int // records accepted in the current file
+	current  segment
 }
 
 // startSeals reads what seals are to be compared with.
@@ -116,8 +118,19 @@ func ReadKeys(dir string) (keys []string, err error) {
 // segments lists what is to be read.
 func (v *verifier) segments() ([]segment, error) {
 	list, err := openLog(v.o.Dir)
-	if err != nil || v.o.Since.IsZero() {
+	if err != nil {
 		return list, err
+	}
+	s, err := readStub(v.o.Dir, v.o.StoreID)
+	if err != nil {
+		return nil, err
+	}
+	list, gone := s.after(list)
+	if v.o.Since.IsZero() {
+		if gone {
+			v.retire(&s)
+		}
+		return list, nil
 	}
 	for len(list) > 1 && v.beginsBefore(list[1]) {
 		list = list[1:]
@@ -231,6 +244,7 @@ func (v *verifier) own(line []byte) {
 		return
 	}
 	v.seals.record(p)
+	v.recorded = max(v.recorded, p.Retired)
 	if p.Ev != "audit.recover" {
 		return
 	}

@@ -17,7 +17,7 @@ func newAudit(a *app) *cobra.Command {
 		Use: "audit", Short: "read and verify the log",
 		Args: cobra.NoArgs, RunE: needVerb,
 	}
-	c.AddCommand(newAuditVerify(a), newAuditTail(a), newAuditCheckpoint(a), newAuditKey(a))
+	c.AddCommand(newAuditVerify(a), newAuditTail(a), newAuditCheckpoint(a), newAuditKey(a), newAuditHold(a))
 	return c
 }
 

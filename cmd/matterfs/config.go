@@ -22,6 +22,7 @@ type settings struct {
 	State          string `json:"state"`
 	Identity       string `json:"identity,omitempty"`
 	PassphraseFile string `json:"passphrase_file,omitempty"`
+	Retention      string `json:"log_retention_days"`
 	User           string `json:"user,omitempty"` // whom the daemon becomes; "": it stays root
 }
 
@@ -67,6 +68,7 @@ func defaults(config string) settings {
 		Data: filepath.Join(dir, "data"), Keys: filepath.Join(dir, "keys"),
 		Policy: filepath.Join(dir, "policy"), Log: filepath.Join(dir, "log"),
 		State: filepath.Join(dir, "state"), Identity: dir + ".identity",
+		Retention: retentionDefault,
 	}
 }
 
@@ -85,7 +87,7 @@ func (s *settings) load() error {
 		return usagef("%v", err)
 	}
 	for name, p := range fields {
-		if *p != before[name] && !filepath.IsAbs(*p) && name != "user" {
+		if *p != before[name] && !filepath.IsAbs(*p) && name != "user" && name != retentionKey {
 			*p = filepath.Join(s.Dir, *p)
 		}
 	}
@@ -97,6 +99,7 @@ func (s *settings) fields() map[string]*string {
 	return map[string]*string{
 		"data": &s.Data, "keys": &s.Keys, "policy": &s.Policy, "log": &s.Log, "state": &s.State,
 		"identity": &s.Identity, "passphrase-file": &s.PassphraseFile, "user": &s.User,
+		retentionKey: &s.Retention,
 	}
 }
 

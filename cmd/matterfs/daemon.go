@@ -204,8 +204,13 @@ func keysError(dir string, err error) error {
 }
 
 func (d *daemon) openLog(context.Context) error {
+	retain, err := d.s.retention()
+	if err != nil {
+		return err
+	}
 	group := d.auditGroup()
-	l, err := audit.Open(audit.Options{Dir: d.s.Log, StateDir: d.s.State, StoreID: d.storeID, Now: time.Now, Group: group, Seal: true, Rotate: true})
+	l, err := audit.Open(audit.Options{Dir: d.s.Log, StateDir: d.s.State, StoreID: d.storeID, Now: time.Now, Group: group,
+		Seal: true, Rotate: true, Retain: retain})
 	if err != nil {
 		return &logError{err}
 	}

@@ -58,8 +58,8 @@ func TestEndAfterOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.umount()
-	if last := f.must("audit", "tail", "-n", "1", "--json", f.s.Dir); !strings.Contains(last, `"ev":"umount"`) {
-		t.Errorf("the last record is %s", last)
+	if last := f.must("audit", "tail", "-n", "2", "--json", f.s.Dir); !strings.Contains(last, `"ev":"umount"`) {
+		t.Errorf("the last records are %s", last)
 	}
 	if all := f.must("audit", "tail", "-n", "1000", "--json", f.s.Dir); !strings.Contains(all, `"ev":"audit.recover"`) {
 		t.Error("the outage is not recorded")

@@ -21,6 +21,8 @@ func configText(s settings) []byte {
 	} {
 		fmt.Fprintf(&b, "%-8s %-24s # %s\n", l.key+":", s.relative(l.path), l.why)
 	}
+	fmt.Fprintf(&b, "\n# How many days records are kept, 183 or more, or never to delete any. 日志保存天数,不少于 183;never 表示永不删除。\n%s: %s\n",
+		retentionKey, s.Retention)
 	b.WriteString("\n# What opens the keys at mount, when it is there. Keep a copy away from this machine.\n" +
 		"# 挂载时用来打开密钥的文件;请在本机以外另存一份。\n")
 	if s.Identity != "" {

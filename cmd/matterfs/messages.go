@@ -63,6 +63,10 @@ const (
 	msgInitPassphrase
 	msgInitKeepIdentity
 	msgInitLogKey
+	msgHoldSet
+	msgHoldReleased
+	msgLogUnsealed
+	msgLogUntidy
 	msgInitNext
 	msgPolicyOK
 	msgPolicyLoose
@@ -201,6 +205,10 @@ var messages = map[msg][2]string{
 	msgInitRecovery:     {"recovery:", "恢复公钥:"},
 	msgInitPassphrase:   {"passphrase: yes", "口令:已设置"},
 	msgInitKeepIdentity: {"identity: %s opens this store. Copy it to a safe place away from this machine; without it the documents are lost.", "身份文件:%s 可打开本库。请复制到本机以外的安全处;遗失则文件无法恢复。"},
+	msgHoldSet:          {"legal hold set: no record will be deleted", "已设置法律保全:不再删除任何日志记录"},
+	msgHoldReleased:     {"legal hold released: retention goes on", "法律保全已解除:按保存期限继续清理"},
+	msgLogUnsealed:      {"the log is written but not sealed: %v", "日志已写入,但未能签封:%v"},
+	msgLogUntidy:        {"older parts of the log are not compressed or deleted in time: %v", "旧日志未能压缩或按期清理:%v"},
 	msgInitLogKey:       {"verification key of the log; keep it away from this machine, audit verify --key proves with it that nobody rewrote the log:", "日志验证公钥;请保存在本机以外,audit verify --key 凭它证明日志未被改写:"},
 	msgInitNext:         {"next: edit %s, then run: matterfs policy check %s && matterfs mount %s MOUNTPOINT", "下一步:编辑 %s,然后运行:matterfs policy check %s && matterfs mount %s 挂载点"},
 	msgPolicyOK:         {"policy ok: %s, %d users, %d matters", "策略有效:%s,用户 %d,案件 %d"},

@@ -156,7 +156,7 @@ var warningTexts = map[string]msg{
 	"policy.tests": msgTestsWarned, "policy.watch": msgWatchFailed,
 	"policy.pending": msgPolicyWaits, "policy.alone": msgAlone, "policy.emergency": msgPolicyAlone, "policy.unsealed": msgPolicyUnsealed,
 	"relabel.waits":   msgLabelWaits,
-	"log.unavailable": msgLogDown, "data.foreign": msgForeign, "data.matter": msgBadMatter,
+	"log.unavailable": msgLogDown, "log.unsealed": msgLogUnsealed, "log.untidy": msgLogUntidy, "data.foreign": msgForeign, "data.matter": msgBadMatter,
 	"data.damaged": msgDamaged, "policy.exposed": msgPolicyExposed, "state.unwritten": msgUnwritten,
 }
 
@@ -186,6 +186,12 @@ func (d *daemon) warnings() []warning {
 	list = append(list, d.policyWarnings()...)
 	if err := d.log.Healthy(); err != nil {
 		list = append(list, warn(true, "log.unavailable", err.Error()))
+	}
+	if _, err := d.log.Sealed(); err != nil {
+		list = append(list, warn(true, "log.unsealed", err.Error()))
+	}
+	if err := d.log.Tidied(); err != nil {
+		list = append(list, warn(true, "log.untidy", err.Error()))
 	}
 	for _, r := range d.waitingRelabels() {
 		list = append(list, warn(false, "relabel.waits", personName(r.Person), placeName(r.Matter, r.Path), r.To))
