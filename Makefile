@@ -72,6 +72,7 @@ bench: ## time to revoke, decisions; speed beside gocryptfs and plain go-fuse (P
 	@$(DEPS) root build mount
 	@$(MAKE) build
 	@benchmarks/revoke.sh
+	@go test -run '^$$' -bench RefusedLookup -benchtime 2000x ./fs
 	@benchmarks/run.sh build/matterfs
 
 fuzz: ## fuzz every target for FUZZTIME (60s)
