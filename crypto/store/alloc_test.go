@@ -43,3 +43,15 @@ func TestAllocations(t *testing.T) {
 		}
 	}
 }
+
+// Blocks that are in the journal, each its own pread here, cost none either.
+func TestJournalIsReadWithoutAllocating(t *testing.T) {
+	b, h := oldFile(t, random(64*4096))
+	for i := range int64(16) {
+		b.overwrite(h, random(4096), i*4*4096)
+	}
+	p := make([]byte, 64*4096)
+	if n := testing.AllocsPerRun(200, func() { must1(h.ReadAt(p, 0)) }); n > 2 {
+		t.Errorf("%v allocations for 64 blocks", n)
+	}
+}

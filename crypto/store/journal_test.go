@@ -223,17 +223,6 @@ func TestNoPlaintextOnTheDisk(t *testing.T) {
 	}
 }
 
-func TestJournalIsReadWithoutAllocating(t *testing.T) {
-	b, h := oldFile(t, random(64*4096))
-	for i := range int64(16) {
-		b.overwrite(h, random(4096), i*4*4096)
-	}
-	p := make([]byte, 64*4096)
-	if n := testing.AllocsPerRun(20, func() { must1(h.ReadAt(p, 0)) }); n > 0 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
 // The journal is emptied when it is long and when it is old, and goes with the
 // end of the store.
 func TestCheckpoints(t *testing.T) {
