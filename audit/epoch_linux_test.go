@@ -3,6 +3,8 @@ package audit
 import (
 	"bytes"
 	"errors"
+	"io"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -175,5 +177,30 @@ func TestLostKeysBeginANewRow(t *testing.T) {
 			}
 			wantSealed(t, verifyKept(t, o, keys[1], nil), rep.LastSeq-1, 3)
 		})
+	}
+}
+
+// What a crash left of keys being written is overwritten and removed, and nothing else is.
+func TestHalfWrittenKeysAreRemoved(t *testing.T) {
+	o := sealedOptions(t)
+	fill(t, o, 1)
+	half, other := filepath.Join(o.StateDir, "."+KeysName+"-123"), filepath.Join(o.StateDir, KeysName+".backup-of-somebody")
+	keys := readFile(t, filepath.Join(o.StateDir, KeysName))
+	writeFile(t, half, keys)
+	writeFile(t, other, keys)
+	f, err := os.Open(half) // still to be read when the name is gone
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fill(t, o, 1)
+	if _, err := os.Stat(half); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+	if left, err := io.ReadAll(f); err != nil || len(bytes.Trim(left, "\x00")) != 0 {
+		t.Errorf("%d bytes are left, %v", len(left), err)
+	}
+	if !bytes.Equal(readFile(t, other), keys) {
+		t.Error("another file was changed")
 	}
 }

@@ -75,6 +75,21 @@ func replaceKeys(path string, b []byte) error {
 	return errors.Join(err, old.Sync(), old.Close())
 }
 
+// removeHalfWritten removes what a crash left of files that were being written beside path. They may hold a private key that was
+// to be erased, so their bytes are overwritten first.
+func removeHalfWritten(path string) error {
+	names, err := filepath.Glob(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"-*"))
+	for _, name := range names {
+		f, ferr := os.OpenFile(name, os.O_WRONLY|unix.O_NOFOLLOW, 0)
+		if ferr == nil {
+			_, ferr = f.Write(make([]byte, keysSize))
+			ferr = errors.Join(ferr, f.Sync(), f.Close())
+		}
+		err = errors.Join(err, ferr, os.Remove(name))
+	}
+	return err
+}
+
 // loadKeys reads the private keys. There are none when the file is missing or damaged.
 func loadKeys(state string) (k epochKeys, err error) {
 	f, err := openRegular(filepath.Join(state, KeysName))

@@ -14,7 +14,11 @@ import (
 func (l *Log) startSeals(t *tail) error {
 	s := &l.seals
 	s.origin = Origin(l.o.StoreID)
-	var err error
+	err := errors.Join(removeHalfWritten(filepath.Join(l.o.StateDir, KeysName)), removeHalfWritten(filepath.Join(l.o.StateDir, treeName)),
+		removeHalfWritten(filepath.Join(l.o.Dir, CheckpointName)))
+	if err != nil {
+		return err
+	}
 	if s.tree, err = l.growTree(t); err != nil {
 		return err
 	}
