@@ -253,23 +253,23 @@ func digest(val []byte) (d [32]byte, ok bool) {
 	if len(val) != 66 || val[0] != '"' || val[65] != '"' {
 		return d, false
 	}
+	hex := val[1:65]
+	var seen byte
 	for i := range d {
-		high, ok1 := nibble(val[1+2*i])
-		low, ok2 := nibble(val[2+2*i])
-		if !ok1 || !ok2 {
-			return d, false
-		}
+		high, low := unhex[hex[2*i]], unhex[hex[2*i+1]]
+		seen |= high | low
 		d[i] = high<<4 | low
 	}
-	return d, true
+	return d, seen < 16
 }
 
-func nibble(c byte) (byte, bool) {
-	switch {
-	case c-'0' <= 9:
-		return c - '0', true
-	case c-'a' <= 5:
-		return c - 'a' + 10, true
+// unhex gives the value of a lower-case hex digit, 255 for other bytes.
+var unhex = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 255
 	}
-	return 0, false
-}
+	for v, c := range []byte("0123456789abcdef") {
+		t[c] = byte(v)
+	}
+	return t
+}()
