@@ -181,7 +181,7 @@ func (c *content) repair(dir Dir, stored string, f File, h *header, parent crypt
 	}
 	c.disk.Parent = parent
 	var blocks uint64
-	if r.news || c.disk.Flags&flagTail != 0 {
+	if j != nil || c.disk.Flags&flagTail != 0 {
 		if blocks, err = c.recover(dir, stored, f, r); err != nil {
 			return nil, err
 		}
