@@ -1,7 +1,8 @@
 package fs
 
 import (
-	"sort"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -236,19 +237,40 @@ func (r *request) openFolder(e *entry) bool {
 	return true
 }
 
+// rootNames are the matters that have a folder, by name, as one policy and one set of folders make them. To sort a
+// firm's 10,000 matters costs more than to decide about them.
+type rootNames struct {
+	policy  *policy.Policy
+	roots   *map[string]*store.Object
+	entries []entry // never changed
+}
+
 // matters lists every matter of the policy that has a folder, and the caller's own folder.
 func (r *request) matters() []entry {
-	var es []entry
-	for _, m := range r.st.policy.Matters() {
-		if root := r.fs.matterRoot(m.ID); root != nil {
-			es = append(es, entry{name: m.Folder, kind: crypto.Dir, ino: root.Ino(), matter: m.ID})
+	es := r.fs.rootNames(r.st.policy).entries
+	u, ok := r.st.policy.UserByUID(r.hdr.Uid)
+	if !ok || !r.fs.opts.OwnFolders {
+		return es
+	}
+	own := entry{name: ownName(u.Name), kind: crypto.Dir, ino: ownFolder | uint64(r.hdr.Uid), own: true}
+	at, _ := slices.BinarySearchFunc(es, own.name, func(e entry, name string) int { return strings.Compare(e.name, name) })
+	return slices.Insert(slices.Clip(es), at, own)
+}
+
+func (f *fileSystem) rootNames(p *policy.Policy) *rootNames {
+	roots := f.roots.Load()
+	if n := f.names.Load(); n != nil && n.policy == p && n.roots == roots {
+		return n
+	}
+	n := &rootNames{policy: p, roots: roots}
+	for _, m := range p.Matters() {
+		if root := (*roots)[m.ID]; root != nil {
+			n.entries = append(n.entries, entry{name: m.Folder, kind: crypto.Dir, ino: root.Ino(), matter: m.ID})
 		}
 	}
-	if u, ok := r.st.policy.UserByUID(r.hdr.Uid); ok && r.fs.opts.OwnFolders {
-		es = append(es, entry{name: ownName(u.Name), kind: crypto.Dir, ino: ownFolder | uint64(r.hdr.Uid), own: true})
-	}
-	sort.Slice(es, func(i, j int) bool { return es[i].name < es[j].name })
-	return es
+	slices.SortFunc(n.entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	f.names.Store(n)
+	return n
 }
 
 // shows decides whether the caller may know of an entry.

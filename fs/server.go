@@ -42,6 +42,7 @@ type fileSystem struct {
 
 	state    atomic.Pointer[state]
 	roots    atomic.Pointer[map[string]*store.Object]
+	names    atomic.Pointer[rootNames]
 	nodes    *nodeTable
 	handles  *handleTable
 	procs    *procCache
