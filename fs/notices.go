@@ -128,13 +128,15 @@ func (s *state) hides(uid uint32, n *notice, now time.Time) bool {
 type Reason struct {
 	Allowed bool      `json:"allowed"`
 	At      time.Time `json:"at"`
-	Count   int       `json:"count"`          // how often
-	Ev      string    `json:"ev"`             // as in the audit log
-	Path    string    `json:"path"`           // in the drive
-	Rule    string    `json:"rule,omitempty"` // "" for what they may not know of, or what there is not
-	ZH      string    `json:"zh"`             // why, one sentence in Chinese
-	EN      string    `json:"en"`             // the same in English
-	Ask     []string  `json:"ask"`            // login names of who can help
+	// Count is how often, 0 where Rule is "": the kernel asks more than once for a name in
+	// use, and once for an absent one, so that the number would tell them apart.
+	Count int      `json:"count,omitempty"`
+	Ev    string   `json:"ev"`             // as in the audit log
+	Path  string   `json:"path"`           // in the drive
+	Rule  string   `json:"rule,omitempty"` // "" for what they may not know of, or what there is not
+	ZH    string   `json:"zh"`             // why, one sentence in Chinese
+	EN    string   `json:"en"`             // the same in English
+	Ask   []string `json:"ask"`            // login names of who can help
 }
 
 // reason puts a notice in words.
@@ -144,7 +146,7 @@ func (s *state) reason(user string, n *notice) Reason {
 		r.Path = strings.TrimSuffix(m.Folder+"/"+n.path, "/")
 	}
 	if n.rule == "" {
-		r.ZH, r.EN = policy.HiddenText("zh"), policy.HiddenText("en")
+		r.Count, r.ZH, r.EN = 0, policy.HiddenText("zh"), policy.HiddenText("en")
 	} else {
 		r.ZH, r.EN = policy.RuleText(n.rule, "zh"), policy.RuleText(n.rule, "en")
 	}
