@@ -177,7 +177,7 @@ func TestAheadOfTheAuditLog(t *testing.T) {
 	if !d.emergency.disabled("li.na") {
 		t.Error("the change is gone")
 	}
-	if n := countRecords(t, s.Log, evStateMended, `record 1 stands, though a crash came before it was recorded here: user.disable {"name":"li.na","by":"zhang.wei"`); n != 1 {
+	if n := countRecords(t, s.Log, evStateMended, `record 2 stands, though a crash came before it was recorded here: user.disable {"name":"li.na","by":"zhang.wei"`); n != 1 {
 		t.Errorf("%d records of it", n)
 	}
 	d.close()
