@@ -13,8 +13,12 @@ import (
 	"time"
 )
 
-// clientPatience is how long a daemon has for an answer.
-const clientPatience = 30 * time.Second
+const (
+	// clientPatience is how long a daemon has for an answer.
+	clientPatience = 30 * time.Second
+	// dialPause is between tries when too many others connect at the same time.
+	dialPause = 10 * time.Millisecond
+)
 
 // client is a conversation with a daemon.
 type client struct {
@@ -26,6 +30,11 @@ type client struct {
 // dial connects to the daemon behind a socket; *noDaemonError when there is none.
 func dial(path, what string) (*client, error) {
 	c, err := net.DialTimeout("unix", path, clientPatience)
+	// The kernel does not let a socket that may not block wait for a place in the queue.
+	for end := time.Now().Add(clientPatience); errors.Is(err, syscall.EAGAIN) && time.Now().Before(end); {
+		time.Sleep(dialPause)
+		c, err = net.DialTimeout("unix", path, clientPatience)
+	}
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 		return nil, &noDaemonError{what}
 	}
@@ -53,7 +62,8 @@ func (c *client) request(q controlRequest) (controlReply, error) {
 	if err := c.c.SetDeadline(time.Now().Add(clientPatience)); err != nil {
 		return r, err
 	}
-	if _, err := c.c.Write(append(b, '\n')); err != nil {
+	// A daemon that hears nobody out has said why before it closed.
+	if _, err := c.c.Write(append(b, '\n')); err != nil && !errors.Is(err, syscall.EPIPE) {
 		return r, err
 	}
 	line, err := c.in.ReadBytes('\n')

@@ -22,6 +22,9 @@ const (
 	controlLine = 4096
 	// controlIdle is how long a connection may be silent.
 	controlIdle = 30 * time.Second
+	// controlTake is how long the asking side has for taking an answer: the end of
+	// the daemon waits for answers that are being given.
+	controlTake = 5 * time.Second
 )
 
 // controlRequest is one line to the daemon.
@@ -136,6 +139,12 @@ func (d *daemon) converse(c *net.UnixConn) {
 		c.Close()
 		return
 	}
+	leave, ok := d.admit(who.uid)
+	if !ok {
+		d.turnAway(c)
+		return
+	}
+	defer leave()
 	lines := bufio.NewScanner(c)
 	lines.Buffer(make([]byte, 0, controlLine), controlLine)
 	for c.SetDeadline(time.Now().Add(controlIdle)) == nil && lines.Scan() {
@@ -163,6 +172,9 @@ func (d *daemon) reply(c *net.UnixConn, who actor, line []byte) (last bool, err 
 	}
 	if last {
 		d.waiting.Store(c, nil)
+	}
+	if err := c.SetWriteDeadline(time.Now().Add(controlTake)); err != nil {
+		return last, err
 	}
 	_, err = c.Write(append(b, '\n'))
 	return last, err

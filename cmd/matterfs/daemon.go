@@ -57,6 +57,7 @@ type daemon struct {
 	emergency   emergency
 	refusedAsks refusedAsks
 	whyAsks     asks
+	connections connections
 
 	srv     *fs.Server
 	mounted chan struct{} // closed when srv is set
