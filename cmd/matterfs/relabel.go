@@ -78,7 +78,7 @@ func (d *daemon) find(m policy.Matter, path string) (*labelled, error) {
 		}
 		o, err := descend(r.Root, path)
 		if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) {
-			return nil, usagef("matter %s has no folder %q", m.ID, path)
+			return nil, noFolder(m, path)
 		}
 		if err != nil {
 			return nil, err
@@ -124,6 +124,17 @@ func (f *labelled) look() {
 	}
 }
 
+func noFolder(m policy.Matter, path string) error {
+	return usagef("matter %s has no folder %q", m.ID, path)
+}
+
+// hiddenFrom tells whether a person may not know of the folder: a lead's role can
+// leave them below a level of their own matter.
+func (f *labelled) hiddenFrom(uid uint32, env *policy.Env) bool {
+	dec := f.p.Decide(policy.Request{UID: uid, Matter: f.m.ID, Path: f.Path(), Sealed: f.Levels(), Op: policy.OpLookup, At: time.Now(), Env: env})
+	return !dec.Allow && dec.Shown == policy.Hidden
+}
+
 // level is the one in effect, base what it would be at least without its own seal.
 func (f *labelled) level() string {
 	return f.p.EffectiveLevel(f.m.ID, f.Path(), f.Levels())
@@ -131,16 +142,19 @@ func (f *labelled) level() string {
 
 func (f *labelled) base() string { return f.p.EffectiveLevel(f.m.ID, f.Path(), f.over) }
 
-// relabel is what somebody asks for: at once if it raises the level.
+// relabel is what somebody asks for: at once if it raises the level. Who may not ask
+// hears one answer, whether or not the matter exists.
 func (d *daemon) relabel(who actor, q controlRequest) (r relabelReport, err error) {
 	m, path, err := d.folderOf(q.Name)
-	if err != nil {
-		return r, err
-	}
 	me := d.person(who)
 	_, secadmin := d.secadmin(d.currentPolicy(), who.uid)
-	if who.uid != 0 && !secadmin && (me.By != m.Lead || !d.onDutyPerson(who.uid)) {
-		return r, d.refuseRelabel(who, q, m, path, "duty.none", fmt.Errorf("uid %d may not change the level of matter %s: %w", who.uid, m.ID, os.ErrPermission))
+	above := who.uid == 0 || secadmin
+	lead := err == nil && me.By == m.Lead && d.onDutyPerson(who.uid)
+	if !above && !lead {
+		return r, d.refuseRelabel(who, q, m, path, "duty.none", fmt.Errorf("uid %d may not change the level of %q: %w", who.uid, q.Name, os.ErrPermission))
+	}
+	if err != nil {
+		return r, err
 	}
 	if q.Reason == "" {
 		return r, usagef("say why with --reason")
@@ -150,6 +164,9 @@ func (d *daemon) relabel(who actor, q controlRequest) (r relabelReport, err erro
 		return r, err
 	}
 	defer f.Release()
+	if !above && f.hiddenFrom(who.uid, d.env) {
+		return r, noFolder(m, path)
+	}
 	if _, known := f.p.Level(q.Level); !known {
 		return r, usagef("%q is no level; the levels are %s", q.Level, levelNames(f.p))
 	}
@@ -219,12 +236,12 @@ func (d *daemon) asked(m policy.Matter, path, level string) (statelog.Relabellin
 // approveRelabel is the second person's word; then it is done.
 func (d *daemon) approveRelabel(who actor, q controlRequest) (r relabelReport, err error) {
 	m, path, err := d.folderOf(q.Name)
-	if err != nil {
-		return r, err
-	}
 	name, ok := d.secadmin(d.currentPolicy(), who.uid)
 	if !ok {
 		return r, d.refuseRelabel(who, q, m, path, "duty.none", fmt.Errorf("uid %d may not approve levels: %w", who.uid, os.ErrPermission))
+	}
+	if err != nil {
+		return r, err
 	}
 	w, err := d.asked(m, path, q.Level)
 	if err != nil {
@@ -296,10 +313,10 @@ func (f *labelled) changedSince(c *statelog.Relabel) string {
 // administrator refuses it.
 func (d *daemon) dropRelabel(who actor, q controlRequest) (r relabelReport, err error) {
 	m, path, err := d.folderOf(q.Name)
-	if err != nil {
-		return r, err
+	var w statelog.Relabelling
+	if err == nil {
+		w, err = d.asked(m, path, q.Level)
 	}
-	w, err := d.asked(m, path, q.Level)
 	_, ok := d.secadmin(d.currentPolicy(), who.uid)
 	if !ok && (err != nil || !w.Person.Same(d.person(who))) {
 		return r, d.refuseRelabel(who, q, m, path, "duty.none", fmt.Errorf("uid %d may not refuse levels: %w", who.uid, os.ErrPermission))
@@ -342,6 +359,9 @@ func (d *daemon) recordRelabel(who actor, ev, res string, m policy.Matter, c *st
 func (d *daemon) refuseRelabel(who actor, q controlRequest, m policy.Matter, path, rule string, err error) error {
 	if count, due := d.refusedAsks.due(who.uid, time.Now()); due || rule == "duty.self" {
 		r := audit.Record{Ev: q.Op, Res: "deny", Matter: m.ID, Client: m.Client, Path: path, Level: q.Level, Rule: rule, Note: q.Reason}
+		if m.ID == "" {
+			r.Path = q.Name
+		}
 		if count > 1 {
 			r.Count = count
 		}

@@ -8,6 +8,7 @@ import (
 
 	"matterfs/crypto/statelog"
 	"matterfs/crypto/store"
+	"matterfs/policy"
 )
 
 // labelOffice is a daemon without a drive and with one folder at 机密.
@@ -146,6 +147,65 @@ func TestNoTwoNamesForOne(t *testing.T) {
 	if r, err := d.approveRelabel(actor{uid: 30043, auid: -1}, q); err != nil || r.State != "done" || d.labelAt(t, "鉴定") != "秘密" {
 		t.Errorf("%+v, %v", r, err)
 	}
+}
+
+// TestALeadBelowALevelHearsOfNoFolder: a lead's role may leave them below the level of
+// a folder of their own matter. Asking for a level then tells them no more than of a
+// name that there is not.
+func TestALeadBelowALevelHearsOfNoFolder(t *testing.T) {
+	d, _ := labelOffice(t)
+	text := strings.Replace(strings.Replace(twoYAML, "level: 机密", lowered, 1), "lead: zhang.wei", "lead: wu.di", 1)
+	if err := os.WriteFile(filepath.Join(d.s.Policy, "matters", "0142.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c, err := d.nextPolicy(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.policy = c.next
+	lead := actor{uid: 30043, auid: -1}
+	for _, secadmin := range []bool{true, false} {
+		said := map[string]bool{}
+		for _, name := range []string{"鉴定", "没有"} {
+			for _, level := range []string{"秘密", "绝密"} {
+				q := controlRequest{Op: statelog.RelabelAsk, Name: "2026-0142/" + name, Level: level, Reason: "r"}
+				_, err := d.relabel(lead, q)
+				if err == nil {
+					err = errNothingWaits
+				}
+				said[strings.ReplaceAll(err.Error(), name, "")] = true
+			}
+		}
+		if (len(said) == 1) == secadmin {
+			t.Errorf("security administrator %v: %d answers: %v", secadmin, len(said), said)
+		}
+		if secadmin {
+			d.setLabel(t, "鉴定", "机密")
+			d.policy = withDuties(t, d, "duties: { secadmin: [qian.li, sun.yi] }")
+		}
+	}
+	if d.labelAt(t, "鉴定") != "机密" {
+		t.Error("it is raised")
+	}
+}
+
+// withDuties is the policy on disk with other duties.
+func withDuties(t *testing.T, d *daemon, duties string) *policy.Policy {
+	t.Helper()
+	path := filepath.Join(d.s.Policy, "matters", "0142.yaml")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(b), "duties: { secadmin: [qian.li, wu.di, sun.yi] }", duties, 1)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.Load(d.s.Policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // TestRelabelledFoldersCountForTheTop: a folder raised to the top level by hand is
