@@ -38,6 +38,9 @@ func (c *content) seal() error {
 // Of a file that was never synced a power cut leaves what it leaves: there is no
 // order to keep.
 func (c *content) settle() error {
+	if err := c.sound(); err != nil {
+		return err
+	}
 	breaks := c.o.s.opts.breaks
 	if c.records() && c.careful() && !breaks.copyUnsynced {
 		if err := c.flushJournal(c.j); err != nil {
@@ -79,6 +82,9 @@ func (c *content) finish() error {
 	if c.o.Unlinked() {
 		c.closeJournal()
 		return nil
+	}
+	if err := c.sound(); err != nil {
+		return err
 	}
 	if c.j == nil && !c.loose && c.disk.Flags&flagTail == 0 && c.slot() == c.disk {
 		return nil
@@ -133,6 +139,9 @@ func (c *content) finishNow() error {
 // detach brings the file in order and ends its journal, whose name goes by the
 // file's: that is about to change. The file is frozen.
 func (c *content) detach(f File) error {
+	if err := c.sound(); err != nil {
+		return err // a journal may lie beside the file that nobody has open
+	}
 	if c.j == nil || c.o.s.opts.breaks.renameLive {
 		return nil
 	}

@@ -76,6 +76,8 @@ type content struct {
 	known       extent      // what the journal's last durable commit record says
 	undead      bool        // unlinked, and a power cut may bring the name back
 
+	failed atomic.Pointer[SyncError] // an fsync failed since the file was read from the disk
+
 	dirty atomic.Bool // bytes of the file were written since its last fdatasync;
 	// set after they were, before mu or writeMu is given up
 
@@ -88,9 +90,20 @@ type content struct {
 type extent struct{ size, valid uint64 }
 
 func newContent(o *Object, p crypto.Prefix, keys *crypto.FileKeys, s crypto.Slot, at int) *content {
-	return &content{o: o, prefix: p, birth: time.Unix(0, s.Birth), keys: keys, disk: s, at: at,
-		size: s.Size, valid: s.Valid, marked: s.Flags&flagTail != 0, seq: s.SeqBase, writes: s.BlockWrites, refreshed: s.BlockWrites,
-		cutIndex: s.TruncIndex, cutSeq: s.TruncSeq, known: extent{s.Size, s.Valid}}
+	c := &content{o: o, prefix: p, birth: time.Unix(0, s.Birth), keys: keys}
+	c.begin(s, at)
+	return c
+}
+
+// begin takes over what the disk says.
+func (c *content) begin(s crypto.Slot, at int) {
+	c.disk, c.at = s, at
+	c.size, c.valid, c.known = s.Size, s.Valid, extent{s.Size, s.Valid}
+	c.seq, c.writes, c.refreshed = s.SeqBase, s.BlockWrites, s.BlockWrites
+	c.cutIndex, c.cutSeq = s.TruncIndex, s.TruncSeq
+	c.marked, c.loose = s.Flags&flagTail != 0, false
+	c.mtime = time.Time{}
+	c.dirty.Store(false)
 }
 
 func (c *content) attr(a *Attr) {
@@ -162,7 +175,7 @@ func (c *content) syncFile(f File, full bool) error {
 	if !c.dirty.Swap(false) && !full {
 		return nil
 	}
-	if err := f.Sync(full); err != nil {
+	if err := c.fsync(f, full); err != nil {
 		c.dirty.Store(true)
 		return err
 	}
@@ -212,6 +225,9 @@ func (c *content) setMode(f File, mode uint32) error {
 	defer c.thaw()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.sound(); err != nil {
+		return err
+	}
 	s := c.disk
 	s.Mode = mode
 	return c.keepTimes(f, func() error { return c.writeSlot(f, s) })
@@ -254,6 +270,9 @@ func (c *content) thaw() {
 func (c *content) moveTo(f File, parent crypto.ID, rename func() error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.sound(); err != nil {
+		return err
+	}
 	moved := false
 	err := c.keepTimes(f, func() error {
 		old := c.disk.Parent

@@ -46,6 +46,7 @@ func ruleRows() []ruleRow {
 		{rule: "metaInPlace", kinds: cut, limit: 4000},
 		{rule: "noLost", attack: headersNeverWritten},
 		{rule: "hideErrors", attack: fullJournal},
+		{rule: "syncAgain", attack: believed},
 	}
 }
 

@@ -62,6 +62,9 @@ type File interface {
 	Truncate(size int64) error
 	// Allocate reserves space without changing the length.
 	Allocate(off, n int64) error
+	// DropCache forgets what need not be written, so that it is next read from
+	// the disk.
+	DropCache() error
 }
 
 // FileType is what kind of thing the backing file system holds.

@@ -156,6 +156,19 @@
 // that fails is repeated at the next close or load; until then blocks are read
 // from the journal.
 //
+// An fsync that fails is never repeated: the kernel takes the pages that it could
+// not write for clean, and would call the next one a success. From then on the
+// file can be read and unlinked; every sync, write, change of size or mode, move,
+// and the last close answer [*SyncError], which is EIO, and the journal stays. When
+// nobody has it open any more, the next open or lookup has the kernel forget the
+// file (posix_fadvise) and recovers what is on the disk: everything up to the last
+// fsync that worked, and of what was written since any part. The mark of an open
+// store stays at Close, so that the next Open looks at its files as after a crash.
+// Of folders and the side files of long names the next sync writes new ones. That
+// a sync of a directory's entries fails is left to the backing file system, whose
+// journal stops then, and so is a daemon that dies between a failed fsync of nothing
+// but a mode and the last close.
+//
 // # Keys wear out
 //
 // A file key may seal 2^32 blocks; the slot counts them. From 2^31 on the log says

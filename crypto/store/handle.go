@@ -35,6 +35,12 @@ func (o *Object) open(write bool) (*Handle, error) {
 		return nil, err
 	}
 	c := o.file
+	if c.sound() != nil {
+		if err := c.reread(node.(File)); err != nil {
+			o.unpin()
+			return nil, err
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.f == nil {

@@ -131,6 +131,12 @@ func (d *Object) authenticate(dir Dir, f File, stored, name string) (*Object, er
 		return nil, d.corruptAt(name, nil, "header cut off after %d bytes", n)
 	}
 	h, err := openHeader(d.m, b)
+	if err == nil {
+		h, err = d.fromDisk(dir, stored, f, h, b)
+	}
+	if err == errNeverWritten || isDiskError(err) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, d.corruptAt(name, err, "header")
 	}
@@ -148,6 +154,7 @@ func (d *Object) authenticate(dir Dir, f File, stored, name string) (*Object, er
 		d.s.unreserve(o.id)
 		return nil, d.repairError(name, err)
 	}
+	d.s.unsuspect(o.id)
 	o.file.metaChanged = d.s.takeStale(o.id)
 	for _, r := range did {
 		r.Path = d.pathOf(name)

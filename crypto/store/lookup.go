@@ -112,7 +112,7 @@ func (d *Object) loadDir(dir Dir, stored, name string) (*Object, Node, error) {
 		return nil, nil, d.openError(name, err)
 	}
 	o, err := d.s.loadFolder(d.m, node, binding{parent: d, name: name})
-	if err != nil && d.s.unclean && d.s.folderNeverWritten(node) {
+	if err != nil && d.s.unclean.Load() && d.s.folderNeverWritten(node) {
 		err = d.lose(dir, stored, name)
 	}
 	if err == nil {

@@ -20,7 +20,7 @@ var errNeverWritten = errors.New("its header was never written")
 // headers that were never written as unreadable as damaged ones.
 func (s *Store) setLive() {
 	if _, err := s.root.StatAt(liveFile); err == nil {
-		s.unclean = true
+		s.unclean.Store(true)
 		// Nobody remembers what of it was durable: all of it, from here on.
 		if err := s.disk.SyncAll(); err != nil {
 			s.log("cannot sync the disk", "err", err)
@@ -37,10 +37,21 @@ func (s *Store) setLive() {
 	}
 }
 
+// dropLive takes the mark away, unless the next to open the store is to know
+// that not everything reached the disk.
+func (s *Store) dropLive() {
+	if s.leaveLive() {
+		return
+	}
+	if err := s.root.Unlink(liveFile); err != nil && !isGone(err) {
+		s.log("cannot remove the mark of an open store", "err", err)
+	}
+}
+
 // neverWritten reports whether b, the first bytes of something or all of it, can
 // be what a power cut leaves of a header that was never synced.
 func (s *Store) neverWritten(b []byte) bool {
-	return s.unclean && !s.opts.breaks.noLost && allZero(b)
+	return s.unclean.Load() && !s.opts.breaks.noLost && allZero(b)
 }
 
 // lose moves what stands under a name and was never written to .mfs.lost. It

@@ -124,6 +124,11 @@ func (f *osFile) Sync(full bool) error {
 	return again(func() error { return unix.Fdatasync(f.fd) })
 }
 
+// DropCache leaves pages that are being written or mapped.
+func (f *osFile) DropCache() error {
+	return again(func() error { return unix.Fadvise(f.fd, 0, 0, unix.FADV_DONTNEED) })
+}
+
 func (f *osFile) ReadAt(p []byte, off int64) (int, error) {
 	n := 0
 	for n < len(p) {

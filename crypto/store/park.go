@@ -15,7 +15,7 @@ func (c *content) park() bool {
 		return true
 	}
 	s := c.o.s
-	if s.opts.JournalAge < 0 || !c.records() || !c.careful() || s.closed.Load() {
+	if s.opts.JournalAge < 0 || !c.records() || c.sound() != nil || !c.careful() || s.closed.Load() {
 		return false
 	}
 	if s.parked.Add(1) > maxParked {

@@ -209,7 +209,7 @@ func (c *content) raise(f File, j File) error {
 		s.SeqBase = c.seq
 	}
 	if !breaks.dropUnsynced {
-		if err := f.Sync(false); err != nil {
+		if err := c.fsync(f, false); err != nil {
 			return err
 		}
 	}
@@ -268,7 +268,14 @@ func (c *content) findJournal(dir Dir, stored string) (File, error) {
 	if isGone(err) {
 		return nil, nil
 	}
-	return j, err
+	if err != nil {
+		return nil, err
+	}
+	if err := j.DropCache(); err != nil {
+		j.Close()
+		return nil, err
+	}
+	return j, nil
 }
 
 func (c *content) dropFound(dir Dir, stored string) {
@@ -287,7 +294,7 @@ func (c *content) recover(dir Dir, stored string, f File, r *redo) (uint64, erro
 		return 0, err
 	}
 	if r.f != nil && !c.o.s.opts.breaks.copyUnsynced {
-		if err := errors.Join(r.f.Sync(false), dir.Sync(true)); err != nil {
+		if err := errors.Join(c.fsync(r.f, false), dir.Sync(true)); err != nil {
 			return 0, err
 		}
 	}

@@ -225,7 +225,7 @@ func (r *rename) replacement(c *content, f File) error {
 	if r.victim == nil || c.careful() || r.s.neverSynced(r.victim.id) {
 		return nil
 	}
-	if err := f.Sync(false); err != nil {
+	if err := c.fsync(f, false); err != nil {
 		return err
 	}
 	c.mu.Lock()

@@ -83,6 +83,9 @@ func (h *Handle) resize(change func(*content) error) error {
 	if err := h.canWrite(); err != nil {
 		return err
 	}
+	if err := c.sound(); err != nil {
+		return err
+	}
 	if err := c.bury(); err != nil {
 		return err
 	}

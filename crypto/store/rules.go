@@ -41,4 +41,5 @@ type rules struct {
 
 	// Rule 7: failing disks.
 	hideErrors bool // a failed write to the journal is not told
+	syncAgain  bool // a failed fsync is repeated, and believed
 }

@@ -72,7 +72,8 @@ type Options struct {
 //  1. moveMu: a directory changes its parent
 //  2. folder.ns of one or several directories, ascending by object id: names in
 //     a directory. Readers look names up, writers change them
-//  3. folder.metaMu: a .mfs.dir is replaced
+//  3. folder.metaMu: a .mfs.dir is replaced. As under it only the disk is waited
+//     for, holders of the next two may take it too
 //  4. content.syncMu: sync, checkpoint, change of size, last close. Of two
 //     contents that of the smaller object id first
 //     then content.writeMu: blocks are written
@@ -94,7 +95,7 @@ type Store struct {
 	timers sync.WaitGroup // checkpoints to come
 	parked atomic.Int32   // files whose last close is yet to be done
 
-	unclean bool // the store was not closed before it was opened
+	unclean atomic.Bool // the store was not closed before it was opened, or an fsync has failed since
 
 	moveMu sync.Mutex
 
@@ -108,6 +109,9 @@ type Store struct {
 	fresh    map[crypto.ID]freshness // entries that were never made durable
 	freshGen uint64
 	stale    map[crypto.ID]struct{} // no longer live, times or attributes not durable
+	suspects map[crypto.ID]struct{} // an fsync of them failed, and they were not read again since
+
+	syncFailed bool // guarded by freshMu; an fsync has failed since the store was opened
 }
 
 // Create makes an empty store in a disk that must not hold one (EEXIST). It
@@ -152,7 +156,8 @@ func Open(d Disk, storeID crypto.ID, storeKey *crypto.Key, keys Keys, o Options)
 	}
 	s := &Store{disk: d, keys: keys, id: storeID, opts: o.withDefaults(), root: root,
 		live: map[crypto.ID]*Object{}, loading: map[loadKey]chan struct{}{},
-		handles: map[*content]struct{}{}, fresh: map[crypto.ID]freshness{}, stale: map[crypto.ID]struct{}{}}
+		handles: map[*content]struct{}{}, fresh: map[crypto.ID]freshness{}, stale: map[crypto.ID]struct{}{},
+		suspects: map[crypto.ID]struct{}{}}
 	s.fds = newFDCache(s.opts.MaxDescriptors)
 	if err := s.open(storeKey); err != nil {
 		s.closeDirs()
@@ -239,9 +244,7 @@ func (s *Store) Close() error {
 		}
 	}
 	errs = append(errs, s.syncFresh())
-	if err := s.root.Unlink(liveFile); err != nil && !isGone(err) {
-		s.log("cannot remove the mark of an open store", "err", err)
-	}
+	s.dropLive()
 	errs = append(errs, s.closeDirs())
 	return errors.Join(errs...)
 }

@@ -35,10 +35,11 @@ func (c *content) sync() error {
 	if f == nil {
 		return ErrClosed
 	}
-	var err error
+	err := c.sound()
 	switch {
+	case err != nil:
 	case c.o.Unlinked():
-		err = f.Sync(full)
+		err = c.fsync(f, full)
 	case j == nil:
 		err = c.syncSlot(f, full)
 	case c.careful():
@@ -60,7 +61,7 @@ func (c *content) syncSlot(f File, full bool) error {
 	now := c.slot()
 	c.dirty.Store(false)
 	c.mu.Unlock()
-	if err := f.Sync(full); err != nil {
+	if err := c.fsync(f, full); err != nil {
 		c.dirty.Store(true)
 		return err
 	}
@@ -88,7 +89,7 @@ func (c *content) syncJournal(f File, full bool) error {
 	j, now, dirty := c.j, extent{c.size, c.valid}, c.dirty.Swap(false)
 	c.mu.Unlock()
 	if (dirty || full) && !breaks.noFileSync {
-		if err := f.Sync(full); err != nil {
+		if err := c.fsync(f, full); err != nil {
 			c.dirty.Store(true)
 			return err
 		}
@@ -118,7 +119,7 @@ func (c *content) flushJournal(j *journal) error {
 	end := j.end
 	c.mu.RUnlock()
 	if end > j.durable && !c.o.s.opts.breaks.noJournalSync {
-		if err := j.f.Sync(false); err != nil {
+		if err := c.fsync(j.f, false); err != nil {
 			return err
 		}
 	}
@@ -134,7 +135,7 @@ func (c *content) syncYoung(f File, full bool) error {
 	if err := c.settle(); err != nil {
 		return err
 	}
-	if err := f.Sync(full); err != nil {
+	if err := c.fsync(f, full); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -259,6 +260,7 @@ func (s *Store) syncOne(o, parent *Object, name string) error {
 			return err
 		}
 	}
+	again := s.isSuspect(o.id)
 	dir, err := parent.pinDir()
 	if err != nil {
 		return err
@@ -268,21 +270,42 @@ func (s *Store) syncOne(o, parent *Object, name string) error {
 	if err != nil {
 		return err
 	}
-	if long != nil {
-		if err := syncFile(dir, stored+longSuffix); err != nil {
-			return err
-		}
+	switch {
+	case long != nil && again:
+		err = s.putLong(dir, stored, long, true)
+	case long != nil:
+		err = s.syncSide(o, dir, stored+longSuffix)
+	}
+	if err != nil {
+		return err
 	}
 	return dir.Sync(true)
 }
 
+// syncSide makes a file durable that never changes once written. If that fails
+// the next attempt writes another one: the kernel takes this one for clean.
+func (s *Store) syncSide(o *Object, dir Dir, name string) error {
+	err := syncFile(dir, name)
+	if err != nil {
+		s.suspect(o.id)
+	}
+	return err
+}
+
 func (o *Object) syncMeta() error {
+	if o.s.isSuspect(o.id) {
+		err := o.changeMeta(func(*crypto.DirMeta) {})
+		if err == nil {
+			o.s.unsuspect(o.id)
+		}
+		return err
+	}
 	d, err := o.pinDir()
 	if err != nil {
 		return err
 	}
 	defer o.unpin()
-	if err := syncFile(d, dirFile); err != nil {
+	if err := o.s.syncSide(o, d, dirFile); err != nil {
 		return err
 	}
 	return d.Sync(true)

@@ -135,16 +135,17 @@ func TestManyUnsyncedEntriesAreSyncedAtOnce(t *testing.T) {
 	}
 }
 
-// A failed sync is told, and not forgotten.
+// A failed sync is told, and not forgotten: that of a folder until it works,
+// that of a file until the file was closed.
 func TestFailedSync(t *testing.T) {
 	f := &faults{}
 	b := newBench(t, withFaults(f))
 	o, h, _, err := b.root.Create("f", staff, true)
 	must(t, err)
-	defer h.Close()
+	defer func() { must(t, h.Close()) }()
 	_, err = h.WriteAt([]byte("abc"), 0)
 	must(t, err)
-	for _, bad := range []string{"sync", "write", "syncdir"} {
+	for _, bad := range []string{"write", "syncdir", "sync"} {
 		f.set(func(op string, _ int64, size int) (int, error) {
 			if op == bad {
 				return 0, syscall.EIO
@@ -156,6 +157,10 @@ func TestFailedSync(t *testing.T) {
 		}
 	}
 	f.set(nil)
+	wantErr(t, h.Sync(), syscall.EIO)
+	wantErr(t, h.Close(), syscall.EIO)
+	h, err = o.Open(true)
+	must(t, err)
 	must(t, h.Sync())
 	if b.neverSynced(o.ID()) {
 		t.Error("not synced")

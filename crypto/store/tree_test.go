@@ -29,7 +29,7 @@ func (b *bench) backingNames(paths ...string) (list []string) {
 func (b *bench) wantRefused(paths ...string) {
 	b.t.Helper()
 	b.open()
-	b.unclean = false // no recovery: this is no crash
+	b.unclean.Store(false) // no recovery: this is no crash
 	b.findRoot()
 	for _, p := range paths {
 		if c, err := b.read(p); !isCorrupt(err) {
@@ -86,7 +86,7 @@ func TestAttackDirFile(t *testing.T) {
 	for name, attacked := range attacks {
 		writeFile(t, meta, attacked)
 		b.open()
-		b.unclean = false // after a crash an empty one would be taken for its work
+		b.unclean.Store(false) // after a crash an empty one would be taken for its work
 		b.findRoot()
 		if _, err := b.read("绝密/f"); !isCorrupt(err) {
 			t.Errorf("%s: %v", name, err)

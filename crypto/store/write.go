@@ -61,6 +61,9 @@ func (h *Handle) alone(change func(*content) error) error {
 	if err := h.canWrite(); err != nil {
 		return err
 	}
+	if err := c.sound(); err != nil {
+		return err
+	}
 	if err := c.bury(); err != nil {
 		return err
 	}

@@ -34,13 +34,14 @@ const (
 	Look      Op = "stat"
 	List      Op = "list"
 	ReadXattr Op = "readxattr"
+	DropCache Op = "dropcache"
 )
 
 // Changes reports whether calls of this kind change the disk or make a change
 // durable.
 func (o Op) Changes() bool {
 	switch o {
-	case Open, Read, Look, List, ReadXattr:
+	case Open, Read, Look, List, ReadXattr, DropCache:
 		return false
 	}
 	return true
@@ -69,10 +70,12 @@ func (s Step) Image() *Image {
 }
 
 // Fault is what a [Hook] wants of a call: nothing if Err is nil, else that it
-// fails. A write does Done bytes before it fails.
+// fails. A write does Done bytes before it fails. A sync with Lost leaves what a
+// kernel leaves that could not write pages: it takes them for clean.
 type Fault struct {
 	Err  error
 	Done int
+	Lost bool
 }
 
 // Hook is asked before each call, with the disk locked: it must not use it but

@@ -67,9 +67,14 @@
 //     SyncAll makes all durable. An interrupted Sync is one that did not happen:
 //     what it may have written, write-back may have written as well.
 //
+// # What a failed sync leaves
+//
+// With [Fault].Lost a sync that fails takes the pages that it did not write for
+// clean, as Linux does: they are seen until they leave the cache
+// ([Disk.DropCaches], File.DropCache), and the next sync says that all is well.
+//
 // # What it does not know
 //
 // Hard and symbolic links, permissions, quotas, space ([Disk.StatFS] is a fixed
-// answer), reuse of inode numbers, write errors that only Sync reports, and disks
-// that lose what they said was durable.
+// answer), reuse of inode numbers, and disks that lose what they said was durable.
 package crashdisk

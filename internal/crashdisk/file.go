@@ -73,8 +73,11 @@ func (f *file) Allocate(off, n int64) error {
 func (f *file) Sync(full bool) error {
 	_, fault := f.begin(Step{Op: Sync})
 	defer f.d.mu.Unlock()
-	if fault.Err == nil {
+	switch {
+	case fault.Err == nil:
 		f.d.own(f.ino).sync(full)
+	case fault.Lost:
+		f.d.own(f.ino).loseDirty()
 	}
 	return fault.Err
 }

@@ -45,6 +45,7 @@ type page struct {
 	prev *page           // the version before; nil for the durable one
 	cut  int             // number of the last truncation that took the page away
 	grow int             // number of the growth that the write of this version was
+	lost bool            // a failed sync took it for clean; see lostsync.go
 }
 
 func (n *inode) isDir() bool { return n.entries != nil }
@@ -63,8 +64,8 @@ func (n *inode) sync(full bool) {
 	n.keptSize, n.sizes = n.size, nil
 	n.pages = n.pages[:min(len(n.pages), int((n.size+pageSize-1)/pageSize))]
 	for i, p := range n.pages {
-		if p != nil && (p.prev != nil || p.cut != 0 || p.grow != 0) {
-			n.pages[i] = &page{data: p.data}
+		if p.isDirty() {
+			n.pages[i] = p.synced()
 		}
 	}
 	if full {
