@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"compress/gzip"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -21,7 +20,7 @@ func segmentName(first uint64) string { return fmt.Sprintf("audit-%012d.jsonl", 
 // rotateIfDue begins a new live file when the present one is large enough or from another day, by the clock of the place.
 func (l *Log) rotateIfDue() error {
 	l.mu.Lock()
-	due := l.down == nil && l.st.size > 0 && l.rotationDue(l.now())
+	due := l.down == nil && l.st.size > 0 && l.rotationDue(l.now()) && l.roomForAnother()
 	l.mu.Unlock()
 	if !due {
 		return nil
@@ -78,8 +77,8 @@ func (l *Log) changeFile() error {
 		err = errors.Join(err, os.Rename(old, live))
 		return l.fail("rotate", err)
 	}
-	closeErr := l.live.Close()
-	l.live, l.st.size = next, 0
+	closeErr := errors.Join(l.giveBack(), l.live.Close())
+	l.live, l.st.size, l.held = next, 0, 0
 	l.first, l.born = l.st.seq+1, l.now()
 	if err := l.head.store(&l.st); err != nil {
 		return l.fail("head", err)
@@ -88,7 +87,7 @@ func (l *Log) changeFile() error {
 	case l.older <- struct{}{}:
 	default:
 	}
-	return closeErr
+	return errors.Join(closeErr, l.secured(0))
 }
 
 // stepRenamed is where tests stop a rotation.
@@ -101,9 +100,7 @@ func (l *Log) housekeep() {
 	defer tick.Stop()
 	for {
 		err := errors.Join(l.compressOlder(), l.retireOlder())
-		l.mu.Lock()
-		l.tidyErr = err
-		l.mu.Unlock()
+		l.shown.set(func(v *shown) { v.tidyErr = err })
 		select {
 		case <-l.stop:
 			return
@@ -115,9 +112,9 @@ func (l *Log) housekeep() {
 
 // Tidied returns why older segments are not compressed or deleted in time; nil when they are.
 func (l *Log) Tidied() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.tidyErr
+	l.shown.mu.Lock()
+	defer l.shown.mu.Unlock()
+	return l.shown.tidyErr
 }
 
 func (l *Log) compressOlder() error {
@@ -197,7 +194,7 @@ func (l *Log) writeGzip(plain string) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	z := gzip.NewWriter(to)
+	z := newMemberWriter(to)
 	_, err = io.Copy(z, &stoppable{from, l.stop})
 	err = errors.Join(err, z.Close(), to.Chmod(0o640))
 	if l.o.Group > 0 {

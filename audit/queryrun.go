@@ -1,0 +1,426 @@
+package audit
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// QueryOptions name the log to search.
+type QueryOptions struct {
+	Dir string // log directory
+	// IndexDir is a directory for indexes, made when it is missing. Nobody else should be able to write there: an index that leaves
+	// something out hides it. Empty: all of the log is read.
+	IndexDir string
+}
+
+// QueryReport says how an answer was come by.
+type QueryReport struct {
+	Matched uint64     // records delivered
+	Bytes   int64      // bytes of lines read, decompressed
+	Built   int        // indexes made by this query
+	Bad     int        // lines read that are no records; verify tells what is wrong with them
+	First   *LineError // the first of them
+	Unkept  error      // why an index could not be kept; nil: all could. The answer does not depend on it.
+}
+
+// Query calls fn for every record that the filter chooses, oldest first; line is valid until fn returns. Each record is read from the
+// log itself. The chain is not checked: that is Verify. An error of fn ends it and is returned.
+func Query(o QueryOptions, f *Filter, fn func(line []byte, rec *Parsed) error) (*QueryReport, error) {
+	list, err := openLog(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer closeHeld(list)
+	stop := make(chan struct{})
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var tasks []*search
+	for _, s := range list {
+		tasks = append(tasks, &search{o: o, f: f, s: s, out: make(chan []hit, 4), stop: stop})
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for _, t := range tasks {
+			select { // in order: the oldest one is always being worked on
+			case slots <- struct{}{}:
+				go func() { t.run(); <-slots }()
+			case <-stop:
+				close(t.out)
+			}
+		}
+	}()
+	rep := new(QueryReport)
+	for _, t := range tasks {
+		for hits := range t.out {
+			err = deliverHits(hits, rep, err, stop, fn)
+		}
+		if err == nil {
+			if err = t.err; err != nil {
+				close(stop)
+			}
+		}
+		rep.take(t)
+	}
+	<-ended
+	return rep, err
+}
+
+// deliverHits hands hits to the caller until there was an error, which it returns, and stops the search.
+func deliverHits(hits []hit, rep *QueryReport, err error, stop chan struct{}, fn func([]byte, *Parsed) error) error {
+	for _, h := range hits {
+		if err != nil {
+			return err
+		}
+		if err = fn(h.line, h.rec); err != nil {
+			close(stop)
+			return err
+		}
+		rep.Matched++
+	}
+	return err
+}
+
+func (r *QueryReport) take(t *search) {
+	r.Bytes += t.bytes
+	r.Bad += t.bad
+	if r.First == nil {
+		r.First = t.first
+	}
+	if t.built {
+		r.Built++
+	}
+	if r.Unkept == nil {
+		r.Unkept = t.unkept
+	}
+}
+
+// hit is a record found.
+type hit struct {
+	line []byte
+	rec  *Parsed
+}
+
+// search looks through one segment.
+type search struct {
+	o    QueryOptions
+	f    *Filter
+	s    segment
+	out  chan []hit
+	stop chan struct{} // closed when nobody waits for hits any more
+
+	hits   []hit
+	gave   bool // some hits were handed over
+	bytes  int64
+	bad    int
+	first  *LineError
+	built  bool
+	unkept error
+	err    error
+}
+
+// hitBatch is how many hits are handed over at once.
+const hitBatch = 256
+
+// errSearchStopped: nobody waits for the rest.
+var errSearchStopped = errors.New("search stopped")
+
+func (q *search) run() {
+	defer close(q.out)
+	if q.err = q.segment(); q.err == nil {
+		q.err = q.hand()
+	}
+	if q.err == errSearchStopped {
+		q.err = nil
+	}
+}
+
+func (q *search) hand() error {
+	select {
+	case q.out <- q.hits:
+		q.hits, q.gave = nil, true
+		return nil
+	case <-q.stop:
+		return errSearchStopped
+	}
+}
+
+func (q *search) segment() error {
+	if q.s.live() || q.o.IndexDir == "" {
+		return q.all()
+	}
+	for fresh := false; ; fresh = true {
+		x, err := q.index(fresh)
+		if err != nil {
+			return err
+		}
+		err = q.blocks(x, x.candidates(q.f))
+		if err == nil || fresh || q.gave || err == errSearchStopped {
+			return err
+		}
+		q.hits = nil // the segment does not have its blocks where the index says: the index is made again
+	}
+}
+
+// all reads a segment from beginning to end.
+func (q *search) all() error {
+	r, err := q.s.open(q.o.Dir)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return q.lines(r, 1)
+}
+
+// lines looks at the lines of r. line is the number of the first one, 0 when it is not known.
+func (q *search) lines(r io.Reader, line int) error {
+	split := newLines(r)
+	for ; ; line++ {
+		ln, err := split.next()
+		if err == io.EOF || err == nil && ln.torn {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", filepath.Join(q.o.Dir, q.s.name), err)
+		}
+		q.bytes += ln.size
+		if err := q.look(ln, line); err != nil {
+			return err
+		}
+	}
+}
+
+func (q *search) look(ln rawLine, line int) error {
+	if !q.f.maybe(ln.b) {
+		return nil
+	}
+	if ln.long {
+		return q.damaged("is longer than a line may be", line)
+	}
+	p, err := ParseLine(ln.b)
+	if bad := (*LineError)(nil); errors.As(err, &bad) {
+		return q.damaged(bad.What, line)
+	}
+	if !q.f.Match(p) {
+		return nil
+	}
+	if q.hits = append(q.hits, hit{bytes.Clone(ln.b), p}); len(q.hits) < hitBatch {
+		return nil
+	}
+	return q.hand()
+}
+
+func (q *search) damaged(what string, line int) error {
+	if q.bad++; q.first == nil {
+		q.first = &LineError{Path: filepath.Join(q.o.Dir, q.s.name), Line: max(line, 0), What: what}
+	}
+	return nil
+}
+
+// index finds the index of the segment or makes it. fresh: makes it in any case.
+func (q *search) index(fresh bool) (*index, error) {
+	name := filepath.Join(q.o.IndexDir, strings.TrimSuffix(q.s.name, ".gz")+".index")
+	if b, err := os.ReadFile(name); err == nil && !fresh {
+		if x, ok := parseIndex(b); ok && q.belongs(x) {
+			return x, nil
+		}
+	}
+	x, err := buildIndex(q.o.Dir, q.s)
+	if err != nil {
+		return nil, err
+	}
+	q.built = true
+	b := x.appendTo(nil)
+	q.unkept = keepIndex(name, b)
+	x, ok := parseIndex(b)
+	if !ok {
+		return nil, errors.New("an index that was just made cannot be read")
+	}
+	return x, nil
+}
+
+func keepIndex(name string, b []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".index-")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(f.Name()))
+	}
+	return err
+}
+
+// belongs compares an index with the length and the last line of the segment. Whoever changed another line broke the chain: Verify
+// says so, here it is not looked for.
+func (q *search) belongs(x *index) bool {
+	f, err := q.s.file(q.o.Dir)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil || fi.Size() != x.size || len(x.blocks) == 0 {
+		return false
+	}
+	if !x.direct {
+		return true // its end cannot be read without all of it
+	}
+	r, err := blockReader(f, x.blocks[len(x.blocks)-1:])
+	if err != nil {
+		return false
+	}
+	b, err := io.ReadAll(r)
+	b, whole := bytes.CutSuffix(b, []byte("\n"))
+	return err == nil && whole && LeafHash(b[bytes.LastIndexByte(b, '\n')+1:]) == x.last
+}
+
+// blockReader reads blocks that follow one another in a file.
+func blockReader(f *os.File, list []block) (io.Reader, error) {
+	size := int64(0)
+	for _, b := range list {
+		size += b.size
+	}
+	if _, err := f.Seek(list[0].off, io.SeekStart); err != nil {
+		return nil, err
+	}
+	if !isGzip(f) {
+		return io.LimitReader(f, size), nil
+	}
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	return io.LimitReader(z, size), nil
+}
+
+// blocks looks at the blocks of the segment with these numbers.
+func (q *search) blocks(x *index, numbers []int) error {
+	if len(numbers) == 0 {
+		return nil
+	}
+	if !x.direct {
+		return q.all()
+	}
+	f, err := q.s.file(q.o.Dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for len(numbers) > 0 {
+		n := 1
+		for n < len(numbers) && numbers[n] == numbers[0]+n {
+			n++
+		}
+		r, err := blockReader(f, x.blocks[numbers[0]:numbers[0]+n])
+		if err != nil {
+			return err
+		}
+		if err := q.lines(r, -1<<62); err != nil {
+			return err
+		}
+		numbers = numbers[n:]
+	}
+	return nil
+}
+
+// candidates are the blocks that may hold records which the filter chooses, in order.
+func (x *index) candidates(f *Filter) (list []int) {
+	votes := make([]int, len(x.blocks))
+	need := 0
+	for i, field := range indexed() {
+		for j := range f.terms {
+			if t := &f.terms[j]; t.field == field && t.op == "=" {
+				x.vote(i, t.values, votes, need)
+				need++
+			}
+		}
+	}
+	for _, n := range x.broken {
+		votes[n] = need
+	}
+	for n, v := range votes {
+		if v == need && x.within(n, f) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// within says that a block may hold records of the time asked for: it ends where the next one begins.
+func (x *index) within(n int, f *Filter) bool {
+	if !f.until.IsZero() && x.blocks[n].t >= f.until.UnixMicro() {
+		return false
+	}
+	return f.since.IsZero() || n+1 == len(x.blocks) || x.blocks[n+1].t == 0 || x.blocks[n+1].t >= f.since.UnixMicro()
+}
+
+// vote raises the votes of the blocks that have one of the values, where all conditions before have given theirs.
+func (x *index) vote(field int, values []string, votes []int, before int) {
+	d := &decoder{b: x.raw}
+	for i := range indexed() {
+		for range d.int() {
+			v, list := d.bytes(), d.bytes()
+			if i != field || d.bad || !slices.Contains(values, string(v)) {
+				continue
+			}
+			run{b: list}.each(len(votes), func(n int) {
+				if votes[n] == before {
+					votes[n]++
+				}
+			})
+		}
+	}
+}
+
+// mark finds out what a line must contain to meet the condition.
+func (t *term) mark() {
+	if t.op != "=" {
+		return
+	}
+	var list []string
+	for _, v := range t.values {
+		switch {
+		case v == "" || !utf8.ValidString(v) || strings.ContainsFunc(v, func(r rune) bool { return r < 0x20 || r == '"' || r == '\\' }):
+			return
+		case numeric(t.field):
+			list = append(list, `"`+t.field+`":`+v)
+		default:
+			list = append(list, `"`+t.field+`":"`+v+`"`)
+		}
+	}
+	t.marks = list
+}
+
+func numeric(field string) bool {
+	return slices.Contains([]string{"seq", "uid", "auid", "ouid", "pid", "h"}, field)
+}
+
+// maybe is false for lines that the filter cannot choose, and spares most of them from being parsed. A line with escapes may write
+// a value in another way.
+func (f *Filter) maybe(line []byte) bool {
+	for i := range f.terms {
+		marks := f.terms[i].marks
+		if marks == nil {
+			continue
+		}
+		if !slices.ContainsFunc(marks, func(m string) bool { return bytes.Contains(line, []byte(m)) }) {
+			return bytes.IndexByte(line, '\\') >= 0 || bytes.Contains(line, []byte(`_b64":`))
+		}
+	}
+	return true
+}
