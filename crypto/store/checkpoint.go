@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // A checkpoint brings a file in order with its journal: the journal durable
 // first, then its blocks in place and durable, then the slot that counts on them
@@ -47,16 +50,47 @@ func (c *content) settle() error {
 			return err
 		}
 	}
-	if err := c.copyHome(); err != nil {
-		return err
-	}
-	if err := c.trim(); err != nil {
+	if err := c.inSilence(func() error { return errors.Join(c.copyHome(), c.trim()) }); err != nil {
 		return err
 	}
 	if !c.careful() || breaks.slotFirst {
 		return nil
 	}
 	return c.syncFile(c.f, false)
+}
+
+// inSilence runs what changes the file though nobody writes to it now. Its time
+// stays, also for those who look meanwhile: an editor takes a later one for
+// somebody else's change. writeMu is held.
+func (c *content) inSilence(change func() error) error {
+	if !c.records() && !c.loose {
+		return change()
+	}
+	if err := c.hold(); err != nil {
+		return err
+	}
+	err := change()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	held := c.held
+	c.held = time.Time{}
+	return errors.Join(err, c.f.SetTimes(nil, &held))
+}
+
+// hold takes the time of the last write for the time of the file until held is
+// zero again.
+func (c *content) hold() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	st, err := c.f.Stat()
+	if err != nil {
+		return err
+	}
+	c.held = st.Mtime
+	if c.mtime.After(c.held) {
+		c.held = c.mtime
+	}
+	return nil
 }
 
 // trim cuts off what lies behind the stored blocks and never counted, or not

@@ -72,6 +72,7 @@ type content struct {
 	kept        bool        // synced since it became live
 	metaChanged bool        // times or attributes changed since the last sync
 	mtime       time.Time   // of the last write to the journal; zero: the inode's
+	held        time.Time   // what attr says while blocks are copied; zero: what is
 	j           *journal    // nil while there is none
 	known       extent      // what the journal's last durable commit record says
 	undead      bool        // unlinked, and a power cut may bring the name back
@@ -111,6 +112,9 @@ func (c *content) attr(a *Attr) {
 	defer c.mu.RUnlock()
 	a.Size, a.Mode, a.UID, a.GID = c.size, c.disk.Mode, c.disk.UID, c.disk.GID
 	a.Birth = c.birth
+	if !c.held.IsZero() {
+		a.Mtime = c.held
+	}
 	if c.mtime.After(a.Mtime) {
 		a.Mtime = c.mtime
 	}

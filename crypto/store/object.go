@@ -263,7 +263,9 @@ func (o *Object) setTimes(atime, mtime *time.Time) error {
 	}
 	defer o.unpin()
 	if o.file != nil {
-		// Slot writes put the time back that they found: not in between.
+		// Checkpoints and slot writes put the time back that they found: not in between.
+		o.file.writeMu.Lock()
+		defer o.file.writeMu.Unlock()
 		o.file.mu.Lock()
 		defer o.file.mu.Unlock()
 		o.file.metaChanged = true

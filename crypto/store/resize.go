@@ -104,6 +104,7 @@ func (c *content) truncate(size uint64) error {
 			return err
 		}
 		c.setSize(size)
+		c.touch()
 		return c.seal()
 	}
 	c.mu.Lock()
@@ -121,6 +122,13 @@ func (c *content) truncate(size uint64) error {
 	}
 	c.size = size
 	return nil
+}
+
+// touch makes now the time of the file, for changes that only slots tell of.
+func (c *content) touch() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mtime = time.Now()
 }
 
 func (c *content) setSize(size uint64) {

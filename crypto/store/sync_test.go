@@ -83,10 +83,10 @@ func TestOldFilesAreOrdered(t *testing.T) {
 		{func() error { _, err := h.WriteAt([]byte("abc"), 0); return err }, "write"},
 		// journal, name; block in place, durable; slot, durable; journal emptied;
 		// the part of the block that stays; the cut
-		{func() error { return h.Truncate(5000) }, "sync syncdir write sync write sync truncate write truncate"},
+		{func() error { return h.Truncate(5000) }, "sync syncdir write times sync write sync truncate write truncate"},
 		// journal; block in place, cut to its length, durable; slot, durable; the
 		// other slot, time; journal gone, time of the folder
-		{h.Close, "sync write truncate sync write sync write times unlink times"},
+		{h.Close, "sync write truncate times sync write sync write times unlink times"},
 	} {
 		if s := strings.Join(f.calls(func() { must(t, r.run()) }), " "); s != r.want {
 			t.Errorf("calls: %s\nwant   %s", s, r.want)
