@@ -13,8 +13,9 @@ import (
 type liveFile interface {
 	Write(p []byte) (int, error) // one write(2): a record is never torn by another
 	Truncate(size int64) error
-	Sync() error            // fdatasync
-	Check(size int64) error // *ReplacedError when the name no longer leads to this file with this size
+	Allocate(off, n int64) error // fallocate, the size stays
+	Sync() error                 // fdatasync
+	Check(size int64) error      // *ReplacedError when the name no longer leads to this file with this size
 	Close() error
 }
 
@@ -83,7 +84,10 @@ func (f *osLive) Write(p []byte) (int, error) {
 
 func (f *osLive) Truncate(size int64) error { return f.err("truncate", unix.Ftruncate(f.fd, size)) }
 func (f *osLive) Sync() error               { return f.err("fdatasync", unix.Fdatasync(f.fd)) }
-func (f *osLive) Close() error              { return f.err("close", unix.Close(f.fd)) }
+func (f *osLive) Allocate(off, n int64) error {
+	return f.err("fallocate", unix.Fallocate(f.fd, unix.FALLOC_FL_KEEP_SIZE, off, n))
+}
+func (f *osLive) Close() error { return f.err("close", unix.Close(f.fd)) }
 
 func (f *osLive) Check(size int64) error {
 	var held, named unix.Stat_t

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,7 @@ type Options struct {
 	SegmentSize  int64            // bytes; 0: 256 MiB
 	Retain       time.Duration    // with Rotate: delete segments older than this; 0: never. LeastRetention is the least
 	Seal         bool             // sign the log with keys kept in StateDir, see InitKeys
+	Reserve      int64            // bytes of the disk kept for records of changes while it is full, see Class; 0: none
 }
 
 // environ is what tests replace.
@@ -28,13 +30,14 @@ type environ struct {
 	boot  [16]byte
 	retry time.Duration // least time between two attempts to recover
 	beat  time.Duration // how often the head says that the log is alive
+	slow  time.Duration // a system call that takes longer makes the log unavailable until it returns
 	live  func(dir string, group int) (liveFile, error)
 	pace  pace
 	step  func(step string) error // called after each step that changes files; an error stops there
 }
 
 func realEnviron() environ {
-	return environ{boot: bootID(), retry: 250 * time.Millisecond, beat: headBeat, live: openLive, pace: realPace(),
+	return environ{boot: bootID(), retry: 250 * time.Millisecond, beat: headBeat, slow: slowest, live: openLive, pace: realPace(),
 		step: func(string) error { return nil }}
 }
 
@@ -50,6 +53,20 @@ type Log struct {
 	env environ
 	enc *sync.Pool
 
+	tickets sync.Pool
+	queue   chan *ticket           // to the writer; nil ends it
+	serving atomic.Pointer[ticket] // what the writer works on
+	inside  atomic.Int64           // callers
+	stalled atomic.Pointer[stall]  // nil while callers are served
+	hung    chan error             // a stall has begun
+	gone    chan struct{}          // ends the guard
+	guarded sync.WaitGroup         // the guard
+	refused atomic.Int64           // records refused that no audit.recover has told of
+	changes atomic.Int64           // between Begin and End
+	free    atomic.Int64           // see Free
+	closing atomic.Bool
+	shown   shown
+
 	sealing sync.Mutex // guards seals, held across a seal, taken before syncing
 	seals   sealer
 	due     chan struct{} // enough records wait for a seal
@@ -57,11 +74,11 @@ type Log struct {
 	hold    Hold          // as last recorded; guarded by tidying
 	tidying sync.Mutex    // held while older segments are worked on; no other lock is taken under it but mu
 
-	syncing sync.Mutex // held across fdatasync, taken before mu; the waiters share one call
+	syncing turnLock // held across fdatasync, taken before mu; the waiters share one call
 	stop    chan struct{}
 	stopped sync.WaitGroup
 
-	mu      sync.Mutex // guards all below; never held across fdatasync
+	mu      turnLock // guards all below; held across writes by the writer and by what works in the background, never across fdatasync
 	live    liveFile
 	head    *headFile
 	st      headState     // what the head says, or is about to say
@@ -72,7 +89,8 @@ type Log struct {
 	checked time.Time     // when that was, monotonic
 	first   uint64        // the first record of the live file has this number, or will have
 	born    time.Time     // its time
-	tidyErr error         // why older segments are not compressed
+	held    int64         // up to here the live file has blocks, whatever its size
+	bare    bool          // the file system cannot hold blocks for later
 	down    *outage       // nil while records can be written
 	closed  bool          // no more records are taken
 	over    bool          // Close has done its last work
@@ -80,18 +98,23 @@ type Log struct {
 	leaves   [][32]byte // hashes of the records that the tree does not have yet
 	unsealed int        // records since the last seal, without its own
 	oldest   time.Time  // when the first of them was written, monotonic
-	sealedTo uint64     // size of the newest checkpoint
-	sealErr  error      // why sealing does not go on
 }
 
-// outage is a time during which records are refused.
-type outage struct {
-	err     error
-	since   time.Time // by Options.Now
-	tried   time.Time // monotonic: last attempt to end it
-	refused int
-	torn    bool // bytes of a record may stand after st.size
-	final   bool // only a new Open can end it
+// shown is what the log tells about itself. It is kept apart so that it can be asked while a disk hangs.
+type shown struct {
+	mu       sync.Mutex // guards the rest; taken last, and nothing is called with it held
+	seq      uint64
+	hash     [32]byte
+	sealedTo uint64 // size of the newest checkpoint
+	sealErr  error  // why sealing does not go on
+	tidyErr  error  // why older segments are not compressed
+}
+
+// set changes what is shown.
+func (s *shown) set(change func(s *shown)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
 }
 
 // Open opens or creates the log of a store, checks its end against the head and repairs what a crash may leave.
@@ -121,7 +144,9 @@ func open(o Options, env environ) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{o: o, env: env, enc: newEncoders(), head: head, stop: make(chan struct{}), due: make(chan struct{}, 1), older: make(chan struct{}, 1), buf: make([]byte, 0, 4096)}
+	l := &Log{o: o, env: env, enc: newEncoders(), head: head, stop: make(chan struct{}), gone: make(chan struct{}), hung: make(chan error, 1), queue: make(chan *ticket, queued),
+		due: make(chan struct{}, 1), older: make(chan struct{}, 1), buf: make([]byte, 0, 4096)}
+	l.tickets.New = func() any { return newTicket(l.enc.Get().(*encoder)) }
 	if err := l.start(); err != nil {
 		head.close()
 		if l.live != nil {
@@ -129,65 +154,26 @@ func open(o Options, env environ) (*Log, error) {
 		}
 		return nil, err
 	}
-	l.stopped.Go(l.background)
-	if o.Seal {
-		l.stopped.Go(l.sealLoop)
-	}
-	if o.Rotate {
-		l.stopped.Go(l.housekeep)
-	}
+	l.run()
 	return l, nil
 }
 
-// Append adds a record and returns its number. When it returns without error the line is in the file (in the page cache: see
-// Sync). Otherwise the record does not count, and the operation it stands for must be refused: ErrUnavailable while the log
-// cannot be written, *RecordError when the record cannot be encoded.
-func (l *Log) Append(r *Record) (uint64, error) {
-	e := l.enc.Get().(*encoder)
-	defer l.enc.Put(e)
-	body, err := e.encode(r)
-	if err != nil {
-		return 0, err
-	}
+// run holds the reserve and starts what works beside the callers.
+func (l *Log) run() {
+	l.measure()
+	l.shown.set(func(v *shown) { v.seq, v.hash = l.st.seq, l.st.hash })
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.ready(); err != nil {
-		if l.down != nil {
-			l.down.refused++
-		}
-		return 0, err
+	l.secured(0) // what fails is kept in l.down
+	l.mu.Unlock()
+	go l.writer()
+	l.guarded.Go(l.guard)
+	l.stopped.Go(l.background)
+	if l.o.Seal {
+		l.stopped.Go(l.sealLoop)
 	}
-	if err := l.clock(); err != nil {
-		l.down.refused++
-		return 0, err
+	if l.o.Rotate {
+		l.stopped.Go(l.housekeep)
 	}
-	if err := l.commit(body); err != nil {
-		l.down.refused++
-		return 0, err
-	}
-	return l.st.seq, nil
-}
-
-// ready ends an outage if it can, and looks from time to time whether the live file is still ours.
-func (l *Log) ready() error {
-	if l.closed {
-		return &unavailableError{"append", ErrClosed}
-	}
-	if l.down != nil {
-		return l.revive()
-	}
-	if l.appends++; l.appends >= checkEvery || time.Since(l.checked) >= checkAfter {
-		return l.check()
-	}
-	return nil
-}
-
-func (l *Log) check() error {
-	l.appends, l.checked = 0, time.Now()
-	if err := errors.Join(l.live.Check(int64(l.st.size)), l.head.check()); err != nil {
-		return l.fail("check", err)
-	}
-	return nil
 }
 
 // commit frames, hashes and writes one record, then moves the head.
@@ -206,6 +192,7 @@ func (l *Log) commit(body []byte) error {
 	}
 	if err != nil {
 		torn := l.live.Truncate(int64(l.st.size)) != nil
+		l.held = 0 // cutting gives back what is held after the end
 		err = l.fail("write", err)
 		l.down.torn = torn
 		return err
@@ -220,6 +207,9 @@ func (l *Log) commit(body []byte) error {
 	}
 	l.st.size += uint64(n)
 	l.st.stamp = t.UnixMicro()
+	l.shown.mu.Lock()
+	l.shown.seq, l.shown.hash = l.st.seq, hash
+	l.shown.mu.Unlock()
 	if err := l.head.store(&l.st); err != nil {
 		return l.fail("head", err)
 	}
@@ -235,50 +225,6 @@ func (l *Log) now() time.Time {
 	return t
 }
 
-// fail begins an outage, or gives a running one a newer cause.
-func (l *Log) fail(op string, cause error) error {
-	if l.down == nil {
-		l.down = &outage{since: l.now()}
-	}
-	l.down.err = &unavailableError{op, cause}
-	l.down.tried = time.Now()
-	return l.down.err
-}
-
-// revive tries to end an outage, not more often than every env.retry: cut what a failed write left, see that the file is ours,
-// write the head, and record how long nothing could be written.
-func (l *Log) revive() error {
-	d := l.down
-	if d.final || time.Since(d.tried) < l.env.retry {
-		return d.err
-	}
-	if d.torn {
-		if err := l.live.Truncate(int64(l.st.size)); err != nil {
-			return l.fail("truncate", err)
-		}
-		d.torn = false
-	}
-	if err := l.check(); err != nil {
-		return err
-	}
-	if err := l.head.store(&l.st); err != nil {
-		return l.fail("head", err)
-	}
-	before := l.st.seq
-	err := l.record(&Record{Ev: "audit.recover", Res: "ok", AUID: -1, OUID: -1, Note: "writing failed: " + d.err.Error(),
-		Recovery: &Recovery{Since: d.since, Refused: d.refused}})
-	if err != nil && l.st.seq == before {
-		return err
-	}
-	// The record is in the file even when the head could not follow: it must not be written a second time.
-	d.refused = 0
-	if err != nil {
-		return err
-	}
-	l.down = nil
-	return nil
-}
-
 // record appends a record of the log's own while mu is held.
 func (l *Log) record(r *Record) error {
 	e := l.enc.Get().(*encoder)
@@ -292,46 +238,75 @@ func (l *Log) record(r *Record) error {
 
 // Head returns the number and hash of the last record; 0 and the hash of the store id when there is none.
 func (l *Log) Head() (seq uint64, hash [32]byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.st.seq, l.st.hash
+	l.shown.mu.Lock()
+	defer l.shown.mu.Unlock()
+	return l.shown.seq, l.shown.hash
 }
 
-// Healthy returns nil while records can be written, else the error that Append would return. It looks at the live file each
-// time (two stat calls).
-func (l *Log) Healthy() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return &unavailableError{"append", ErrClosed}
-	}
-	if l.down != nil {
-		return l.revive()
-	}
-	return l.check()
-}
-
-// Close syncs everything, marks the head as final and lets go of the log. Records appended afterwards are refused.
+// Close syncs everything, marks the head as final and lets go of the log. Records appended afterwards are refused. While a disk
+// hangs Close returns an ErrUnavailable at once; what it has to do is done when the disk comes back.
 func (l *Log) Close() error {
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
+	if l.closing.Swap(true) {
 		return nil
 	}
+	select {
+	case <-l.hung: // that may be over
+	default:
+	}
+	done := make(chan error, 1)
+	go func() { done <- l.shut() }()
+	if s := l.stalled.Load(); s != nil && !errors.Is(s.err, ErrClosed) {
+		return s.err
+	}
+	select {
+	case err := <-done:
+		return err
+	case err := <-l.hung:
+		return err
+	}
+}
+
+// shut does the work of Close, after what was asked for before it.
+func (l *Log) shut() error {
+	l.pass()
+	l.mu.Lock()
+	was := l.closed
 	l.closed = true
 	l.mu.Unlock()
+	if was {
+		l.end()
+		return nil
+	}
 	close(l.stop)
 	l.stopped.Wait()
 	var err error
 	if l.o.Seal {
 		err = l.seal()
 	}
+	err = errors.Join(err, l.letGo())
+	l.end()
+	return err
+}
+
+// pass returns when the writer has done all that was asked before, however long the disk hangs.
+func (l *Log) pass() {
+	for {
+		t := newTicket(nil)
+		t.kind = wholeLog
+		l.queue <- t
+		if <-t.done == nil {
+			return
+		}
+	}
+}
+
+func (l *Log) letGo() error {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.over = true
-	return errors.Join(err, l.finish(), l.live.Close(), l.head.close())
+	return errors.Join(l.finish(), l.live.Close(), l.head.close())
 }
 
 // finish writes the head for good. After an outage the head stays open-ended: what stands after the last record is not known.
@@ -339,7 +314,7 @@ func (l *Log) finish() error {
 	if l.down != nil {
 		return l.down.err
 	}
-	if err := l.live.Sync(); err != nil {
+	if err := errors.Join(l.giveBack(), l.live.Sync()); err != nil {
 		return fmt.Errorf("syncing the log: %w", err)
 	}
 	l.st.synced, l.st.clean, l.st.stamp = l.st.seq, true, l.now().UnixMicro()

@@ -43,9 +43,9 @@ type sealer struct {
 
 // Sealed returns how many records the newest seal covers, and why sealing does not go on; nil when it does.
 func (l *Log) Sealed() (records uint64, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.sealedTo, l.sealErr
+	l.shown.mu.Lock()
+	defer l.shown.mu.Unlock()
+	return l.shown.sealedTo, l.shown.sealErr
 }
 
 // seal signs all records there are now and records the signature. Records are on the medium before anything vouches for them.
@@ -58,9 +58,7 @@ func (l *Log) seal() error {
 	} else if err == nil && l.unsealedRecords() {
 		err = l.sealNow()
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sealErr = errors.Join(err, l.seals.published)
+	l.shown.set(func(v *shown) { v.sealErr = errors.Join(err, l.seals.published) })
 	return err
 }
 
@@ -91,9 +89,7 @@ func (l *Log) sealNow() error {
 		return err
 	}
 	s.at = time.Now()
-	l.mu.Lock()
-	l.sealedTo = seq
-	l.mu.Unlock()
+	l.shown.set(func(v *shown) { v.sealedTo = seq })
 	// The record is the seal. These two files are for convenience, and a failure must not make more of them.
 	s.published = errors.Join(
 		writeAtomic(filepath.Join(l.o.Dir, CheckpointName), 0o640, l.o.Group, []byte(signed)),

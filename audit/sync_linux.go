@@ -2,7 +2,7 @@ package audit
 
 import "time"
 
-// Sync returns when every record appended before the call is on the medium (fdatasync). A failed sync ends writing until the
+// Sync returns when every record appended before the call is on the medium (fdatasync), however long that takes. A failed sync ends writing until the
 // log is opened again: the kernel has dropped what it could not write, and a second fdatasync would report success.
 func (l *Log) Sync() error {
 	l.mu.Lock()
@@ -62,7 +62,10 @@ func (l *Log) background() {
 		}
 		if time.Since(checked) >= time.Second {
 			checked = time.Now()
-			l.Healthy() // its result is kept in l.down
+			l.measure()
+			l.mu.Lock()
+			l.health() // its result is kept in l.down
+			l.mu.Unlock()
 		}
 	}
 }
