@@ -77,6 +77,9 @@ func what(ev *zerolog.Event, r *Record) {
 	text(ev, "to", r.To)
 	text(ev, "fid", r.FID)
 	text(ev, "fid2", r.FID2)
+	if r.Ver != 0 {
+		ev.Uint64("ver", r.Ver)
+	}
 	if r.H != 0 {
 		ev.Uint64("h", r.H)
 	}

@@ -88,7 +88,7 @@ func (r *reader) take(key string, val []byte) bool {
 		return ok
 	}
 	switch key {
-	case "uid", "auid", "ouid", "pid", "h", "off", "len", "req", "count", "retired_to":
+	case "uid", "auid", "ouid", "pid", "h", "off", "len", "req", "count", "ver", "retired_to":
 		return r.once(key) && r.number(key, val)
 	case "torn_len", "torn_sha256", "torn_b64", "torn_file", "lost_from", "lost_to", "unanchored_from", "unanchored_to", "since", "refused":
 		return r.once(key) && r.recovery(key, val)
@@ -168,6 +168,9 @@ func (r *reader) number(key string, val []byte) bool {
 	switch key {
 	case "h":
 		p.H, ok = number(val)
+		return ok
+	case "ver":
+		p.Ver, ok = number(val)
 		return ok
 	case "retired_to":
 		p.Retired, ok = number(val)

@@ -24,6 +24,7 @@ type Record struct {
 	To                    string // the new path of a rename, the target of a link
 	FID                   string // object id, 32 hex digits
 	FID2                  string // the second object of a rename (the one replaced)
+	Ver                   uint64 // version that the object's metadata have at least, once it is closed; 0: not stated
 	H                     uint64 // handle number
 
 	Off, Len int64 // bytes answered, written when HasRange

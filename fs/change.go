@@ -45,6 +45,9 @@ func (r *request) made(o *store.Object, err error, out *fuse.EntryOut) fuse.Stat
 		err = r.sealLevel(o)
 	}
 	rec := r.record("ok")
+	if o != nil {
+		rec.Ver = o.Version()
+	}
 	if err != nil {
 		if o != nil {
 			o.Release()
@@ -197,7 +200,7 @@ func (f *fileSystem) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.At
 	a, what := r.fs.attrChanges(in)
 	attr, err := r.node.obj.SetAttr(a)
 	rec := r.record("ok")
-	rec.Flags = what
+	rec.Flags, rec.Ver = what, r.node.obj.Version()
 	if errno = r.commit(rec, err); errno != 0 {
 		return fuse.Status(errno)
 	}

@@ -137,7 +137,7 @@ func (f *fileSystem) Create(_ <-chan struct{}, in *fuse.CreateIn, name string, o
 	rec := r.record("ok")
 	rec.H, rec.Flags = id, want.String()
 	if err == nil {
-		rec.FID = o.ID().String()
+		rec.FID, rec.Ver = o.ID().String(), o.Version()
 	}
 	if errno = r.commit(rec, err); errno != 0 {
 		closeBoth(o, file)
@@ -209,6 +209,9 @@ func (f *fileSystem) closeHandle(r *request, h *handle) {
 	rec := r.record("ok")
 	rec.UID, rec.H = h.uid, h.id
 	rec.Flags = h.totals()
+	if h.write {
+		rec.Ver = h.node.obj.Version()
+	}
 	if errno := r.commit(rec, err); errno != 0 {
 		f.log.Error().Err(err).Uint64("h", h.id).Str("fid", r.on.fid).Msg("close of a file failed")
 	}

@@ -96,6 +96,6 @@ func (r *request) move(src *store.Object, to *node, oldName, newName, replaced s
 	}
 	r.on = target{matter: src.Matter(), path: from.path, fid: src.ID().String()}
 	rec := r.record("ok")
-	rec.To, rec.FID2 = there.path, replaced
+	rec.To, rec.FID2, rec.Ver = there.path, replaced, src.Version()
 	return r.commit(rec, err)
 }
