@@ -40,9 +40,10 @@ func (p *Policy) Secadmins(at time.Time) []User {
 
 // NeedsSecond says why a change from old to new may not be one person's: it
 // gives somebody more at the top level, now or later; it lowers the level of a
-// matter or folder, changes the list of levels or what a tag asks for; it drops, shortens or thins
-// out a wall, also one that keeps out nobody who has a grant now; or it changes
-// who the security administrators are, who alone can give the second word. An
+// matter or folder, changes the list of levels, takes a tag off or has it ask for less;
+// it drops, shortens or thins out a wall, also one that keeps out nobody who has a grant now;
+// or it changes who the security administrators are, who alone can give the second word,
+// or until when. An
 // order of harmless steps does not lead to the same end: each of these is judged
 // whether or not it takes effect at once.
 //
@@ -94,23 +95,41 @@ func (j *judge) because(kind, format string, args ...any) {
 	}
 }
 
-// duties compares who may approve: the names with their uids, for a uid is the
-// person that the daemon sees.
+// duties compares who may approve, now and later: the names with their uids, for a uid
+// is the person that the daemon sees, and how long they may. An end that comes sooner
+// would leave one person alone without another edit.
 func (j *judge) duties() {
 	before, after := j.from.Secadmins(j.at), j.to.Secadmins(j.at)
 	same := func(u User) func(User) bool {
 		return func(o User) bool { return o.Name == u.Name && o.UID == u.UID }
 	}
 	for _, u := range before {
-		if !slices.ContainsFunc(after, same(u)) {
+		switch {
+		case !slices.ContainsFunc(after, same(u)):
 			j.because("duty", "%q is no longer the security administrator with uid %d", u.Name, u.UID)
+		case !j.from.user[u.Name].lasts().Equal(j.to.user[u.Name].lasts()):
+			j.because("duty", "%q is a security administrator until another day", u.Name)
 		}
 	}
-	for _, u := range after {
-		if !slices.ContainsFunc(before, same(u)) {
+	known := j.from.comingSecadmins(j.at)
+	for _, u := range j.to.comingSecadmins(j.at) {
+		acts := slices.ContainsFunc(after, same(u)) && !slices.ContainsFunc(before, same(u))
+		if acts || !slices.ContainsFunc(known, same(u)) {
 			j.because("duty", "%q becomes a security administrator with uid %d", u.Name, u.UID)
 		}
 	}
+}
+
+// comingSecadmins lists those who can act at a moment or at a later one: a block that
+// ends, or an agreement that begins, keeps nobody out for ever.
+func (p *Policy) comingSecadmins(at time.Time) []User {
+	var list []User
+	for _, name := range p.duties["secadmin"] {
+		if p.acts(name) && !p.user[name].over(at) {
+			list = append(list, p.user[name].User)
+		}
+	}
+	return list
 }
 
 // levels tells whether ranks of the two policies can be compared.
@@ -123,8 +142,18 @@ func (j *judge) levels() bool {
 		j.because("top", "level %q asks for less", j.to.TopLevel())
 	}
 	for _, old := range j.from.tags {
-		if t := j.to.tagNamed(old.name); t == nil || !t.asksAll(old) {
+		if t := j.to.tagNamed(old.name); t == nil || !t.asksAll(old) || !t.deniesAll(old, j.to) {
 			j.because("level", "tag %q asks for less", old.name)
+		}
+	}
+	return true
+}
+
+// deniesAll tells whether a tag keeps out each role that it kept out and that still is one.
+func (t *tag) deniesAll(old *tag, p *Policy) bool {
+	for r := range old.denied {
+		if now := p.roles[r.name]; old.denied[r] && now != nil && !t.denied[now] {
+			return false
 		}
 	}
 	return true
@@ -207,7 +236,7 @@ func namesWithin(a *people, users []*user, b *people, p *Policy) bool {
 	return true
 }
 
-// lowered compares the levels that rules give.
+// lowered compares the levels that rules give, and the tags.
 func (j *judge) lowered(m, was *matter) {
 	if was == nil {
 		return
@@ -216,6 +245,21 @@ func (j *judge) lowered(m, was *matter) {
 		before, after := j.from.levelAt(was, path, nil), j.to.levelAt(m, path, nil)
 		if after.Rank < before.Rank {
 			j.because("level", "the level of %q falls from %s to %s", m.info.ID+"/"+path, before.Name, after.Name)
+		}
+		kind := "level"
+		if after.Rank == j.to.top().Rank {
+			kind = "top"
+		}
+		j.untagged(kind, path, m, was)
+	}
+}
+
+// untagged compares the tags of a place: to take one off is to ask for nothing of what
+// it asks for.
+func (j *judge) untagged(kind, path string, m, was *matter) {
+	for _, t := range was.ranksAt(path)[0].tagged.tags {
+		if !slices.ContainsFunc(m.ranksAt(path)[0].tagged.tags, func(n *tag) bool { return n.name == t.name }) {
+			j.because(kind, "%q has no longer the tag %q", m.info.ID+"/"+path, t.name)
 		}
 	}
 }
@@ -307,11 +351,6 @@ func (j *judge) reachesTop(u *user) bool {
 func (j *judge) topPlace(path string, m, was *matter) {
 	if was.overfull(path, j.from.top()) && !m.overfull(path, j.to.top()) {
 		j.because("top", "%q has no longer too many readers", m.info.ID+"/"+path)
-	}
-	for _, t := range was.ranksAt(path)[0].tagged.tags {
-		if !slices.ContainsFunc(m.ranksAt(path)[0].tagged.tags, func(n *tag) bool { return n.name == t.name }) {
-			j.because("top", "%q has no longer the tag %q", m.info.ID+"/"+path, t.name)
-		}
 	}
 	for i := range was.folders {
 		f := &was.folders[i]

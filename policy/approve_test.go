@@ -24,11 +24,13 @@ users:
   zhou: { uid: 4, role: junior }
   gone: { uid: 5, role: lawyer, status: departed }
   sun: { uid: 6, role: lawyer }
+  late: { uid: 7, role: lawyer }
   qian: { uid: 8, role: junior }
   wu: { uid: 9, role: junior }
 duties: { sysadmin: [zhou], secadmin: [qian, wu] }
 groups: { lit: { unix: sys } }
-tags: { state: { named_only: true, level: mid }, minor: { deny_roles: [intern] } }
+blocked: [ { user: late, reason: r, until: 2026-12-01 } ]
+tags: { state: { named_only: true, level: mid }, minor: { deny_roles: [intern] }, named: { named_only: true } }
 matters:
   - matter: m
     client: c
@@ -44,6 +46,7 @@ matters:
       - { path: f, level: top, only: [user: lead, user: chen, user: gone, user: sun] }
       - { path: g, level: mid }
   - { matter: n, client: d, level: low, tags: [state], lead: lead, members: [ { user: zhou, rights: [read] } ] }
+  - { matter: q, client: f, level: low, tags: [named], lead: lead }
   - { matter: o, client: e, level: top, tags: [minor], lead: lead, members: [ { user: li, rights: [read], until: 2027-01-31 } ] }
 walls:
   - { id: W1, screen: [user: zhou, user: wu], from: [matter: o], until: 2027-06-30, reason: r }
@@ -69,6 +72,8 @@ func TestNeedsSecond(t *testing.T) {
 		{"secadmin: [qian, wu]", "secadmin: [qian, li]", "duty"},
 		{"wu: { uid: 9,", "wu: { uid: 19,", "duty"}, // another person under the name
 		{"wu: { uid: 9, role: junior }", "wu: { uid: 9, role: junior, status: departed }", "duty"},
+		{"wu: { uid: 9, role: junior }", "wu: { uid: 9, role: junior, until: 2027-01-31 }", "duty"}, // alone from February on
+		{"secadmin: [qian, wu] }", "secadmin: [qian, wu, late] }", "duty"},                          // a second word from tomorrow on
 		{"sysadmin: [zhou]", "sysadmin: [zhou, li]", ""},
 
 		// Levels.
@@ -84,6 +89,8 @@ func TestNeedsSecond(t *testing.T) {
 		{"named_only: true, level: mid", "level: mid", "level"},
 		{"named_only: true, level: mid", "named_only: true", "level"},
 		{"tags: [state], ", "", "level"},
+		{"tags: [named], ", "", "level"}, // asks for no level
+		{"minor: { deny_roles: [intern] }", "minor: { purpose: required }", "level"},
 		{"tags: [minor], ", "", "top"},
 		{"tags: [minor], ", "tags: [minor, state], ", ""},
 

@@ -16,7 +16,8 @@ func TestWhoCan(t *testing.T) {
 		got = append(got, fmt.Sprint(a.User.Name, " ", a.Allow, " ", a.Rule, " ", a.Ask, " ", a.Pos != ""))
 	}
 	want := []string{
-		"chen false level.role [qian wu] true", "gone false user.departed [qian wu] true", "lead true member.lead [] true",
+		"chen false level.role [qian wu] true", "gone false user.departed [qian wu] true",
+		"late false user.blocked [qian wu] true", "lead true member.lead [] true",
 		"li false member.folder [lead] true", "qian false member.none [lead] true", "sun false member.ack [lead] true",
 		"wu false member.none [lead] true", "zhou false member.folder [lead] true",
 	}
