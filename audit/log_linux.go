@@ -288,15 +288,16 @@ func (l *Log) shut() error {
 	return err
 }
 
-// pass returns when the writer has done all that was asked before, however long the disk hangs.
+// pass returns when the writer has done all that was asked before, however long the disk hangs, and a stall has been recorded.
 func (l *Log) pass() {
 	for {
 		t := newTicket(nil)
 		t.kind = wholeLog
 		l.queue <- t
-		if <-t.done == nil {
+		if <-t.done == nil && l.stalled.Load() == nil {
 			return
 		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
