@@ -106,7 +106,7 @@ func newLogger(w io.Writer) zerolog.Logger {
 // asked for.
 func (d *daemon) open(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		d.checkPlaces, d.lock, d.loadPolicy, d.unlock, d.openLog, d.openStore, d.openState,
+		d.checkPlaces, d.lock, d.loadPolicy, d.unlock, d.checkStateDir, d.openLog, d.openStore, d.openState,
 		d.startPolicy, d.checkAndProvision, d.startGroups, d.mount, d.listen, d.watchPolicy,
 	} {
 		if err := step(ctx); err != nil {

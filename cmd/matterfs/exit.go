@@ -89,6 +89,7 @@ var exitTable = []exitRow{
 	{asErr[*statelog.DamagedError], exitCorrupt, hintState},
 	{asErr[*statelog.ForeignError], exitCorrupt, hintState},
 	{wrongStateKey, exitCorrupt, hintState},
+	{asErr[*strangeStateError], exitCorrupt, hintStateStrange},
 	{asErr[*statelog.NewerError], exitCorrupt, hintStateNewer},
 
 	{missing("data"), exitCorrupt, hintNotStore},

@@ -145,6 +145,7 @@ const (
 	hintLogEnd
 	hintState
 	hintStateNewer
+	hintStateStrange
 	hintUnwritten
 	hintTampered
 	hintIncomplete
@@ -290,6 +291,7 @@ var messages = map[msg][2]string{
 	hintLogEnd:       {"write down what is missing here; free space or mend the log directory, then mount: the log goes on from its last record", "请另行记下此处缺少的内容;释放空间或修复日志目录后重新挂载,日志从最后一条继续"},
 	hintState:        {"bring the newest copy of state.log back into the state directory; where there is none, matterfs state accept DIR --reason TEXT keeps what is authentic, and the log's user.disable and matter.freeze records say what to repeat", "请将最新的 state.log 恢复到状态目录;若无副本,matterfs state accept DIR --reason TEXT 可保留可信部分,再按日志中的 user.disable 与 matter.freeze 记录补做"},
 	hintStateNewer:   {"run the version of matterfs that wrote it", "请使用写入它的 matterfs 版本"},
+	hintStateStrange: {"nothing was changed; name the right state directory (--state, or state: in matterfs.yaml) or bring its newest copy back; where it is lost, matterfs state accept DIR --reason TEXT begins a new one", "未作任何更改;请指明正确的状态目录(--state 或 matterfs.yaml 中的 state:),或恢复其最新副本;若已丢失,matterfs state accept DIR --reason TEXT 可重新开始"},
 	hintUnwritten:    {"free space or mend the state directory, then run the command again before the daemon ends", "请释放空间或修复状态目录,并在守护进程结束前重新执行该命令"},
 	hintTampered:     {"keep a copy of the log and state directories as evidence, then run: matterfs audit verify DIR; to serve again bring the log back from its backup, or move its files and audit.head away: a new log begins", "请先备份日志和状态目录作为证据,然后运行:matterfs audit verify DIR;若要恢复服务,请从备份恢复日志,或移走日志文件和 audit.head,从新日志开始"},
 	hintIncomplete:   {"records are missing at the end: bring the log back from its backup; matterfs audit verify DIR shows where it stops", "日志末尾缺少记录:请从备份恢复;matterfs audit verify DIR 显示截止位置"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"matterfs/audit"
@@ -36,6 +37,34 @@ type stateError struct{ err error }
 
 func (e *stateError) Error() string { return e.err.Error() }
 func (e *stateError) Unwrap() error { return e.err }
+
+// strangeStateError is a state directory without anything in it, beside a log with
+// records: most likely the name of it is wrong.
+type strangeStateError struct{ state, log string }
+
+func (e *strangeStateError) Error() string {
+	return fmt.Sprintf("state directory %s has neither audit.head nor %s, but there are records in %s", e.state, stateLogName, e.log)
+}
+
+// checkStateDir comes before the log is opened. That would write into the log that its
+// head is lost, and the right state directory would not fit it any more.
+func (d *daemon) checkStateDir(context.Context) error {
+	for _, name := range []string{"audit.head", stateLogName} {
+		if _, err := os.Lstat(d.statePath(name)); !errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+	}
+	found, err := filepath.Glob(filepath.Join(d.s.Log, "audit*.jsonl*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range found {
+		if fi, err := os.Lstat(path); err == nil && fi.Size() > 0 {
+			return &strangeStateError{d.s.State, d.s.Log}
+		}
+	}
+	return nil
+}
 
 // openState loads what people decided while the drive ran, before anybody is
 // served.
