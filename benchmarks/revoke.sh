@@ -18,4 +18,5 @@ bench() {
 bench "revocation, with FUSE_NOTIFY_INC_EPOCH where the kernel has it" ./cmd/matterfs 'Revocation|UserDisable' -benchtime 1x
 bench "revocation, as before Linux 6.16" ./cmd/matterfs 'Revocation|UserDisable' -benchtime 1x -tags oldkernel
 bench "1,000 users x 10,000 matters: load and check, decisions" ./policy '^Benchmark(Load|Decide)$'
+bench "a decision that an open handle remembers" ./fs 'RememberedDecision'
 bench "the same: listing the mounted root as a member of 200 matters" ./fs 'RootListing'
