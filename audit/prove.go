@@ -1,0 +1,350 @@
+package audit
+
+import (
+	"bufio"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/bits"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// A proof shows with the verification key alone that records are in a log. It is text, a block for each record in ascending order,
+// each in the form of C2SP tlog-proof: the record's line, its index in the tree, the hashes that lead from it to the root (RFC 6962
+// section 2.1.1), and a checkpoint of the log signed with the key that was in force when the record was written:
+//
+//	c2sp.org/tlog-proof@v1
+//	extra BASE64 OF THE LINE
+//	index SEQ - 1
+//	HASH, base64, one a line, from the leaf upwards
+//
+//	CHECKPOINT
+//
+// Every audit.epoch record up to the last record is among them, for it brings the next key. Because it is itself proved with the key
+// before, a key speaks only for records after the one that brought it: whoever has the key of this hour cannot prove what was never
+// there in the hours before. Where retention took an audit.epoch record, its signed text alone stands for it:
+//
+//	matterfs-audit/retired-epoch@v1
+//	BASE64 OF THE SIGNED TEXT
+const (
+	proofHead   = "c2sp.org/tlog-proof@v1"
+	retiredLine = "matterfs-audit/retired-epoch@v1"
+)
+
+// ErrNoRecord is the cause of a *ProofError where the log has no such record, or not any more.
+var ErrNoRecord = errors.New("is not in the log")
+
+// ErrNotSealed is the cause of a *ProofError where no seal speaks for the record yet: that takes a minute at most.
+var ErrNotSealed = errors.New("is not sealed yet with the key in force")
+
+// ProofError says why a record cannot be proved, or a proof does not hold.
+type ProofError struct {
+	Seq   uint64 // the record; 0: none in particular
+	Block int    // of a proof that is checked, 1-based; 0: while one is made
+	Cause error
+}
+
+func (e *ProofError) Error() string {
+	s := "proof"
+	if e.Block > 0 {
+		s += fmt.Sprintf(", block %d", e.Block)
+	}
+	if e.Seq > 0 {
+		s += fmt.Sprintf(": record %d", e.Seq)
+	}
+	return s + ": " + e.Cause.Error()
+}
+
+func (e *ProofError) Unwrap() error { return e.Cause }
+
+// Prove writes a proof of the records with these numbers. It reads the log twice. That the proof holds is for CheckProof to say: where
+// the log does not agree with its seals it will not.
+func Prove(dir string, seqs []uint64, w io.Writer) error {
+	if len(seqs) == 0 {
+		return &ProofError{Cause: errors.New("no record was named")}
+	}
+	seqs = slices.Compact(slices.Sorted(slices.Values(seqs)))
+	p := &prover{dir: dir, want: map[uint64]bool{}, nodes: map[node][32]byte{}, last: seqs[len(seqs)-1]}
+	for _, s := range seqs {
+		p.want[s] = true
+	}
+	b, err := os.ReadFile(filepath.Join(dir, RetiredName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if s, ok := parseStub(b); ok {
+		p.stub = s
+	}
+	if err := p.collect(); err != nil {
+		return err
+	}
+	if err := p.complete(seqs); err != nil {
+		return err
+	}
+	if err := p.hash(); err != nil {
+		return err
+	}
+	return p.write(w)
+}
+
+// prover makes one proof.
+type prover struct {
+	dir  string
+	stub stub
+	want map[uint64]bool
+	last uint64 // greatest record asked for
+
+	targets []target
+	seals   []sealAt
+	nodes   map[node][32]byte // the hashes that the paths need
+}
+
+// target is a record to be proved.
+type target struct {
+	seq    uint64
+	line   []byte
+	signed string // audit.epoch: its signed text
+	seal   sealAt
+}
+
+type sealAt struct {
+	size   uint64
+	signed string
+}
+
+// node is a full subtree: 2^level leaves from leaf index<<level on.
+type node struct {
+	level int
+	index uint64
+}
+
+// span is a run of leaves, to but not included.
+type span struct{ from, to uint64 }
+
+// collect finds the records to be proved and the seals.
+func (p *prover) collect() error {
+	covered := false
+	return p.each(func(line []byte, h header) error {
+		if h.seq > p.last && covered {
+			return io.EOF
+		}
+		var rec *Parsed
+		if h.own {
+			var err error
+			if rec, err = ParseLine(line); err != nil {
+				return err
+			}
+		}
+		if rec != nil && rec.Ev == "audit.seal" {
+			c, err := ParseCheckpoint([]byte(rec.Signed))
+			if err != nil {
+				return err
+			}
+			p.seals = append(p.seals, sealAt{c.Size, rec.Signed})
+		}
+		epoch := rec != nil && rec.Ev == "audit.epoch"
+		if p.want[h.seq] || epoch && h.seq <= p.last {
+			t := target{seq: h.seq, line: slices.Clone(line)}
+			if epoch {
+				t.signed = rec.Signed
+			}
+			p.targets = append(p.targets, t)
+		}
+		return nil
+	})
+}
+
+// each calls fn for every line of the log until it returns io.EOF.
+func (p *prover) each(fn func(line []byte, h header) error) error {
+	list, err := openLog(p.dir)
+	if err != nil {
+		return err
+	}
+	defer closeHeld(list)
+	list, _ = p.stub.after(list)
+	for _, s := range list {
+		err := s.each(p.dir, 0, func(line []byte) error {
+			h, ok := quick(line)
+			if !ok {
+				var why string
+				if h, why = parseHeader(line); why != "" {
+					return &LineError{Path: filepath.Join(p.dir, s.name), What: why}
+				}
+			}
+			return fn(line, h)
+		})
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complete finds the seal of each record: the first one over it that is signed with the key in force.
+func (p *prover) complete(asked []uint64) error {
+	for _, seq := range asked {
+		if i := slices.IndexFunc(p.targets, func(t target) bool { return t.seq == seq }); i < 0 {
+			return &ProofError{Seq: seq, Cause: ErrNoRecord}
+		}
+	}
+	key, err := p.stubKey()
+	if err != nil {
+		return err
+	}
+	for i := range p.targets {
+		t := &p.targets[i]
+		signer, next := key, key
+		if t.signed != "" {
+			_, k, fresh, err := openEpoch(t.signed, key)
+			if err != nil {
+				return &ProofError{Seq: t.seq, Cause: err}
+			}
+			if next = k; fresh {
+				signer = k
+			}
+		}
+		if !p.sealed(t, signer) {
+			return &ProofError{Seq: t.seq, Cause: ErrNotSealed}
+		}
+		key = next
+	}
+	return nil
+}
+
+// stubKey is the key in force after the records that retention took; nil where it took none.
+func (p *prover) stubKey() (note.Verifier, error) {
+	if len(p.stub.epochs) == 0 {
+		return nil, nil
+	}
+	return note.NewVerifier(p.stub.keyOf().key)
+}
+
+func (p *prover) sealed(t *target, key note.Verifier) bool {
+	if key == nil {
+		return false
+	}
+	at := sort.Search(len(p.seals), func(i int) bool { return p.seals[i].size >= t.seq })
+	for _, s := range p.seals[at:] {
+		if _, err := openCheckpoint(s.signed, key); err == nil {
+			t.seal = s
+			return true
+		}
+	}
+	return false
+}
+
+// hash computes the nodes of all paths in one pass.
+func (p *prover) hash() error {
+	size := uint64(0)
+	for _, t := range p.targets {
+		size = max(size, t.seal.size)
+		for _, s := range pathSpans(t.seq-1, t.seal.size) {
+			for _, n := range s.nodes() {
+				p.nodes[n] = [32]byte{}
+			}
+		}
+	}
+	tr := p.stub.tree
+	start := uint64(0)
+	for i := 63; i >= 0; i-- {
+		if tr.n>>i&1 == 1 {
+			p.keep(node{i, start >> i}, tr.nodes[i])
+			start += 1 << i
+		}
+	}
+	hash := newHasher()
+	err := p.each(func(line []byte, h header) error {
+		if tr.n == size {
+			return io.EOF
+		}
+		if h.seq != tr.n+1 {
+			return &ProofError{Seq: tr.n + 1, Cause: ErrNoRecord}
+		}
+		p.leaf(&tr, hash.leaf(line))
+		return nil
+	})
+	if err == nil && tr.n < size {
+		err = &ProofError{Seq: tr.n + 1, Cause: ErrNoRecord}
+	}
+	return err
+}
+
+// leaf is tree.add that keeps the nodes asked for.
+func (p *prover) leaf(t *tree, h [32]byte) {
+	p.keep(node{0, t.n}, h)
+	level := 0
+	for ; t.n>>level&1 == 1; level++ {
+		h = nodeHash(&t.nodes[level], &h)
+		p.keep(node{level + 1, t.n >> (level + 1)}, h)
+	}
+	t.nodes[level] = h
+	t.n++
+}
+
+func (p *prover) keep(n node, h [32]byte) {
+	if _, ok := p.nodes[n]; ok {
+		p.nodes[n] = h
+	}
+}
+
+// pathSpans are the subtrees beside the way from leaf m of a tree of n leaves to its root, the lowest first (RFC 6962 section 2.1.1).
+func pathSpans(m, n uint64) (list []span) {
+	lo, hi := uint64(0), n
+	for hi-lo > 1 {
+		mid := lo + 1<<(bits.Len64(hi-lo-1)-1)
+		if m < mid {
+			list, hi = append(list, span{mid, hi}), mid
+		} else {
+			list, lo = append(list, span{lo, mid}), mid
+		}
+	}
+	slices.Reverse(list)
+	return list
+}
+
+// nodes are the full subtrees of which a subtree consists, the largest first.
+func (s span) nodes() (list []node) {
+	for from := s.from; from < s.to; {
+		level := bits.Len64(s.to-from) - 1
+		list = append(list, node{level, from >> level})
+		from += 1 << level
+	}
+	return list
+}
+
+func (p *prover) root(s span) [32]byte {
+	list := s.nodes()
+	h := p.nodes[list[len(list)-1]]
+	for i := len(list) - 2; i >= 0; i-- {
+		left := p.nodes[list[i]]
+		h = nodeHash(&left, &h)
+	}
+	return h
+}
+
+func (p *prover) write(to io.Writer) error {
+	w := bufio.NewWriter(to)
+	enc := base64.StdEncoding
+	for _, signed := range p.stub.epochs {
+		fmt.Fprintf(w, "%s\n%s\n\n", retiredLine, enc.EncodeToString([]byte(signed)))
+	}
+	for _, t := range p.targets {
+		fmt.Fprintf(w, "%s\nextra %s\nindex %d\n", proofHead, enc.EncodeToString(t.line), t.seq-1)
+		for _, s := range pathSpans(t.seq-1, t.seal.size) {
+			h := p.root(s)
+			fmt.Fprintf(w, "%s\n", enc.EncodeToString(h[:]))
+		}
+		fmt.Fprintf(w, "\n%s", t.seal.signed)
+	}
+	return w.Flush()
+}
