@@ -93,7 +93,10 @@ func (c *content) close() error {
 // shut brings a file in order that no handle is open of, and lets go of its
 // backing node. The file is frozen.
 func (c *content) shut() error {
+	whole := false
+	defer c.poison(&whole)
 	err := c.finish()
+	whole = true
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.handles > 0 {

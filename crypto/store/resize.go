@@ -61,9 +61,7 @@ func (h *Handle) Zero(off, n int64, keepSize bool) error {
 // zero writes zeros over stored bytes. The file is frozen.
 func (c *content) zero(off, end uint64) error {
 	for off < end {
-		c.mu.Lock()
-		k, err := c.write(zeros[:min(end-off, uint64(len(zeros)))], off)
-		c.mu.Unlock()
+		k, err := c.zeroPart(off, end)
 		if err == nil && c.longJournal(c.o.s.opts.JournalBytes) {
 			err = c.checkpoint()
 		}
@@ -73,6 +71,12 @@ func (c *content) zero(off, end uint64) error {
 		off += uint64(k)
 	}
 	return nil
+}
+
+func (c *content) zeroPart(off, end uint64) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.write(zeros[:min(end-off, uint64(len(zeros)))], off)
 }
 
 // resize runs change alone on the file, mu not held.
@@ -89,7 +93,11 @@ func (h *Handle) resize(change func(*content) error) error {
 	if err := c.bury(); err != nil {
 		return err
 	}
-	return change(c)
+	whole := false
+	defer c.poison(&whole)
+	err := change(c)
+	whole = true
+	return err
 }
 
 func (c *content) truncate(size uint64) error {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"syscall"
 
 	"matterfs/crypto"
@@ -13,14 +14,20 @@ import (
 // opened or loaded, without a handle on it, the kernel is made to forget it, and
 // recovery looks at what is on the disk, as after a power cut.
 
-// SyncError says that an fsync of a file failed earlier, and that the file has
-// been open since: what was written to it after the last fsync that worked may be
-// lost, however often fsync is repeated. It is an EIO.
+// SyncError says that an fsync of a file failed earlier, or that a change of it
+// panicked, and that the file has been open since: what was written to it after
+// the last fsync that worked may be lost, however often fsync is repeated. It is
+// an EIO.
 type SyncError struct {
-	Err error // of the disk, the first time
+	Err error // what failed, the first time
 }
 
-func (e *SyncError) Error() string { return "store: an earlier fsync failed: " + e.Err.Error() }
+func (e *SyncError) Error() string {
+	return "store: refused since an earlier failure: " + e.Err.Error()
+}
+
+// errPanicked: what a file is in memory is not what it should be.
+var errPanicked = errors.New("a change of the file panicked")
 
 // Is reports whether target is EIO, whatever the first error was.
 func (e *SyncError) Is(target error) bool { return target == syscall.EIO }
@@ -41,11 +48,25 @@ func (c *content) fsync(f File, full bool) error {
 	}
 	err := f.Sync(full)
 	if err != nil && !c.o.s.opts.breaks.syncAgain {
-		c.failed.Store(&SyncError{err})
-		c.o.s.suspect(c.o.id)
-		c.o.s.log("an fsync failed: the file is not written to until it was closed", "object", c.o.id.String(), "err", err)
+		c.fail(err)
 	}
 	return err
+}
+
+// fail refuses changes of the file until it was closed and read again.
+func (c *content) fail(err error) {
+	if c.failed.CompareAndSwap(nil, &SyncError{err}) {
+		c.o.s.suspect(c.o.id)
+		c.o.s.log("a file is not written to until it was closed", "object", c.o.id.String(), "err", err)
+	}
+}
+
+// poison is deferred by what changes a file. When that panics, half a change may
+// be in memory: nothing of it may reach the disk.
+func (c *content) poison(whole *bool) {
+	if !*whole {
+		c.fail(errPanicked)
+	}
 }
 
 // suspect remembers that an object is not as durable as the kernel says. What

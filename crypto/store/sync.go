@@ -35,6 +35,8 @@ func (c *content) sync() error {
 	if f == nil {
 		return ErrClosed
 	}
+	whole := false
+	defer c.poison(&whole)
 	err := c.sound()
 	switch {
 	case err != nil:
@@ -47,6 +49,7 @@ func (c *content) sync() error {
 	default:
 		err = c.syncYoung(f, full)
 	}
+	whole = true
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.kept = c.kept || err == nil
@@ -94,22 +97,27 @@ func (c *content) syncJournal(f File, full bool) error {
 			return err
 		}
 	}
-	c.mu.Lock()
-	var err error
-	if now != c.known && !breaks.noCommit {
-		err = c.commitRecord(now.size, now.valid)
+	if err := c.commit(now); err != nil {
+		return err
 	}
-	c.mu.Unlock()
-	if err == nil {
-		err = c.flushJournal(j)
-	}
-	if err != nil {
+	if err := c.flushJournal(j); err != nil {
 		return err
 	}
 	c.mu.Lock()
 	c.known = now
 	c.mu.Unlock()
 	return nil
+}
+
+// commit appends a commit record if the file does not reach as far as the last one
+// says.
+func (c *content) commit(now extent) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now == c.known || c.o.s.opts.breaks.noCommit {
+		return nil
+	}
+	return c.commitRecord(now.size, now.valid)
 }
 
 // flushJournal makes the records of the journal durable, and its name. syncMu is

@@ -67,7 +67,11 @@ func (h *Handle) alone(change func(*content) error) error {
 	if err := c.bury(); err != nil {
 		return err
 	}
-	return change(c)
+	whole := false
+	defer c.poison(&whole)
+	err := change(c)
+	whole = true
+	return err
 }
 
 // relieve empties the journal if it has limit bytes or more, and reports whether
