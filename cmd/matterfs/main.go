@@ -10,6 +10,7 @@
 //	matterfs mount /srv/firm /srv/matters       serve it, in the foreground
 //	matterfs status                             what runs, and what is wrong with it
 //	matterfs doctor /srv/firm                   what will go wrong, and how to mend it
+//	matterfs fsck /srv/firm                     every byte is as the daemon left it
 //	matterfs audit tail -f /srv/firm            who does what, now
 //	matterfs audit verify /srv/firm             nothing changed, nothing missing
 //	matterfs user disable wang.qiang            stop a person at once; matter freeze ID stops a matter
@@ -80,7 +81,7 @@ func newRoot(a *app) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	a.globalFlags(root.PersistentFlags())
 	root.AddCommand(newInit(a), newMount(a), newUmount(a), newStatus(a),
-		newPolicy(a), newAudit(a), newUser(a), newMatter(a), newState(a), newSamba(a), newWhy(a), newVersion(a), newDoctor(a), newKeeper(a))
+		newPolicy(a), newAudit(a), newUser(a), newMatter(a), newState(a), newSamba(a), newWhy(a), newVersion(a), newDoctor(a), newFsck(a), newKeeper(a))
 	return root
 }
 
