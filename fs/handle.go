@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sys/unix"
+
 	"matterfs/crypto/store"
 	"matterfs/policy"
 )
@@ -53,12 +55,52 @@ func (s *pass) valid(gen uint64, uid uint32, path string, now int64) *grant {
 
 // handleTable numbers the open handles. Numbers are never used twice in one mount.
 type handleTable struct {
+	limit int // open files of one uid; see fileLimit
+
 	mu   sync.RWMutex
 	last uint64
 	all  map[uint64]*handle
+	held map[uint32]int // open files by uid of the opener
 }
 
-func newHandleTable() *handleTable { return &handleTable{all: map[uint64]*handle{}} }
+func newHandleTable() *handleTable {
+	return &handleTable{limit: fileLimit(), all: map[uint64]*handle{}, held: map[uint32]int{}}
+}
+
+const (
+	// fileShare is the part of the process's descriptors that the open files of one uid may
+	// take: each file takes one, and without them nobody is served and nothing is sealed.
+	fileShare = 8
+	// fewestFiles is what programs need.
+	fewestFiles = 64
+)
+
+// fileLimit is how many files a uid may hold open.
+func fileLimit() int {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
+		return fewestFiles
+	}
+	return int(max(min(l.Cur, 1<<30)/fileShare, fewestFiles))
+}
+
+// room tells whether uid may open one more file. Opens that run at the same time may pass
+// together; the few that are then too many do no harm.
+func (t *handleTable) room(uid uint32) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.held[uid] < t.limit
+}
+
+// tally counts a file that was opened, 1, or closed, -1; t.mu is held.
+func (t *handleTable) tally(h *handle, n int) {
+	if h == nil || h.file == nil {
+		return
+	}
+	if t.held[h.uid] += n; t.held[h.uid] == 0 {
+		delete(t.held, h.uid)
+	}
+}
 
 // reserve gives a number before the file is opened, so that the record of the open names it.
 func (t *handleTable) reserve() uint64 {
@@ -73,6 +115,7 @@ func (t *handleTable) add(h *handle) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.all[h.id] = h
+	t.tally(h, 1)
 }
 
 func (t *handleTable) get(id uint64) *handle {
@@ -86,6 +129,7 @@ func (t *handleTable) remove(id uint64) *handle {
 	defer t.mu.Unlock()
 	h := t.all[id]
 	delete(t.all, id)
+	t.tally(h, -1)
 	return h
 }
 
@@ -116,6 +160,6 @@ func (t *handleTable) drain() []*handle {
 	for _, h := range t.all {
 		hs = append(hs, h)
 	}
-	t.all = map[uint64]*handle{}
+	t.all, t.held = map[uint64]*handle{}, map[uint32]int{}
 	return hs
 }

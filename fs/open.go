@@ -76,6 +76,9 @@ func (r *request) open(n *node, want opening) (*handle, syscall.Errno) {
 	if errno := r.allowOpening(t, want); errno != 0 {
 		return nil, errno
 	}
+	if !r.fs.handles.room(r.hdr.Uid) {
+		return nil, syscall.EMFILE
+	}
 	id := r.fs.handles.reserve()
 	rec := r.record("ok")
 	rec.H, rec.Flags = id, want.String()
@@ -127,6 +130,9 @@ func (f *fileSystem) Create(_ <-chan struct{}, in *fuse.CreateIn, name string, o
 	r, errno := f.making(mCreate, &in.InHeader, name, policy.OpCreate)
 	if errno != 0 {
 		return fuse.Status(errno)
+	}
+	if !f.handles.room(in.Uid) {
+		return fuse.Status(syscall.EMFILE)
 	}
 	want := openingOf(in.Flags)
 	o, file, _, err := r.node.obj.Create(name, newAttr(&in.InHeader, in.Mode), true)
