@@ -31,9 +31,10 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-build: ## build build/matterfs
+build: ## build build/matterfs and the auditors' build/matterfs-audit
 	@$(DEPS) build
 	$(GOBUILD) -o build/matterfs ./cmd/matterfs
+	CGO_ENABLED=0 $(GOBUILD) -o build/matterfs-audit ./cmd/matterfs-audit
 
 checks:
 	@$(DEPS) build
@@ -86,10 +87,11 @@ lint: ## gofmt, vet, staticcheck, and the log verifier on other systems
 	go run $(STATICCHECK) ./...
 	go run $(STATICCHECK) -tags apps ./internal/apptest
 	go run $(STATICCHECK) -tags kills ./internal/killtest
-	for os in windows darwin; do CGO_ENABLED=0 GOOS=$$os go build ./audit/... ./crypto; done
+	for os in windows darwin; do CGO_ENABLED=0 GOOS=$$os go build -o /dev/null ./cmd/matterfs-audit && CGO_ENABLED=0 GOOS=$$os go build ./audit/... ./crypto; done
 
 install: build ## install the command, manual pages, unit file, mount helper below DESTDIR
 	install -D -m 0755 build/matterfs $(DESTDIR)$(PREFIX)/bin/matterfs
+	install -D -m 0755 build/matterfs-audit $(DESTDIR)$(PREFIX)/bin/matterfs-audit
 	install -D -m 0755 contrib/mount.matterfs $(DESTDIR)/sbin/mount.matterfs
 	ln -sf mount.matterfs $(DESTDIR)/sbin/mount.fuse.matterfs
 	install -D -m 0644 contrib/matterfs@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/matterfs@.service

@@ -32,7 +32,7 @@ type QueryReport struct {
 	Unkept  error      // why an index could not be kept; nil: all could. The answer does not depend on it.
 }
 
-// Query calls fn for every record that the filter chooses, oldest first; line is valid until fn returns. Each record is read from the
+// Query calls fn for every record that the filter chooses, oldest first; line stays as it is. Each record is read from the
 // log itself. The chain is not checked: that is Verify. An error of fn ends it and is returned.
 func Query(o QueryOptions, f *Filter, fn func(line []byte, rec *Parsed) error) (*QueryReport, error) {
 	list, err := openLog(o.Dir)

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"github.com/spf13/pflag"
+
+	"matterfs/audit/cli"
 )
 
 // app is one run of the command: its streams, its language and the flags that
@@ -81,6 +83,9 @@ func (a *app) finish(err error) int {
 	}
 	if quiet := (*exitError)(nil); errors.As(err, &quiet) {
 		return quiet.code
+	}
+	if quiet := (*cli.ExitError)(nil); errors.As(err, &quiet) {
+		return quiet.Code
 	}
 	code, hint := explain(err)
 	fmt.Fprintf(a.err, "matterfs: %v\n", err)

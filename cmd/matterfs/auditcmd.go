@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"matterfs/audit"
+	"matterfs/audit/cli"
 	"matterfs/crypto"
 	"matterfs/crypto/keystore"
 )
@@ -17,8 +18,19 @@ func newAudit(a *app) *cobra.Command {
 		Use: "audit", Short: "read and verify the log",
 		Args: cobra.NoArgs, RunE: needVerb,
 	}
-	c.AddCommand(newAuditVerify(a), newAuditTail(a), newAuditCheckpoint(a), newAuditKey(a), newAuditHold(a))
+	t := a.auditTool()
+	c.AddCommand(cli.NewVerify(t), cli.NewTail(t), cli.NewQuery(t), cli.NewProve(t), cli.NewBundle(t), cli.NewCheckpoint(t), cli.NewKey(t), newAuditHold(a))
 	return c
+}
+
+// auditTool gives the commands that read a log what they need to know of the store.
+func (a *app) auditTool() *cli.Tool {
+	return &cli.Tool{Name: "matterfs", Out: a.out, Err: a.err, Lang: a.lang.String(), JSON: &a.json,
+		Find: func(dir string) (cli.Place, error) {
+			at, err := a.findLog(dir)
+			return cli.Place{Log: at.log, State: at.state}, err
+		},
+		StoreID: a.storeIDFor, Ended: toldToEnd, Zone: a.firmZone, Note: a.noteQuery}
 }
 
 // logPlace is where a log and its head are found.

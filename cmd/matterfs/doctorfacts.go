@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"matterfs/audit"
+	"matterfs/audit/cli"
 	mfs "matterfs/fs"
 	"matterfs/policy"
 )
@@ -227,7 +228,7 @@ func lastRecord(dir string) (last time.Time, err error) {
 	if _, err := os.ReadDir(dir); err != nil {
 		return last, err
 	}
-	from, err := tailFrom(dir, 1)
+	from, err := cli.TailFrom(dir, 1)
 	if errors.Is(err, fs.ErrNotExist) {
 		return last, nil
 	}

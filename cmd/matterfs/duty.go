@@ -19,6 +19,7 @@ var opDuties = map[string][]string{
 	"user.disable": {"sysadmin", "secadmin"}, "user.enable": {"sysadmin", "secadmin"},
 	"matter.freeze": {"sysadmin", "secadmin"}, "matter.unfreeze": {"sysadmin", "secadmin"},
 	"emergency": {"sysadmin", "secadmin", "auditor"},
+	evQuery:     {"sysadmin", "secadmin", "auditor"},
 }
 
 // may tells whether a uid may ask for something now. Somebody who was disabled,

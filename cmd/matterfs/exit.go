@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"matterfs/audit"
+	"matterfs/audit/cli"
 	"matterfs/crypto"
 	"matterfs/crypto/keystore"
 	"matterfs/crypto/statelog"
@@ -47,6 +48,8 @@ var exitTable = []exitRow{
 	{isErr(errKeeperGone), exitNo, hintKeeper},
 	{asErr[*ownerError], exitNotPermitted, hintOwner},
 	{asErr[*usageError], exitUsage, hintUsage},
+	{asErr[*cli.UsageError], exitUsage, hintUsage},
+	{asErr[*audit.FilterError], exitUsage, hintUsage},
 	{asErr[*existsError], exitUsage, hintExists},
 	{asErr[*keystore.ExistsError], exitUsage, hintExists},
 	{asErr[*overlapError], exitUsage, hintOverlap},
@@ -83,6 +86,8 @@ var exitTable = []exitRow{
 	{asErr[*logError], exitLog, hintLog},
 	{isErr(audit.ErrUnavailable), exitLog, hintLog},
 	{asErr[*audit.LineError], exitTampered, hintTampered},
+	{proofFails, exitTampered, noMsg},
+	{asErr[*cli.BundleError], exitTampered, noMsg},
 
 	{asErr[*unwrittenError], exitLog, hintUnwritten},
 	{asErr[*statelog.RolledBackError], exitCorrupt, hintState},
@@ -126,6 +131,13 @@ func asErr[T error](err error) bool {
 // wrongStateKey: under a key of a store the file of another one was found.
 func wrongStateKey(err error) bool {
 	return asErr[*stateError](err) && errors.Is(err, crypto.ErrWrongKey)
+}
+
+// proofFails: a proof that was checked does not hold. One that cannot be made
+// is another failure.
+func proofFails(err error) bool {
+	var e *audit.ProofError
+	return errors.As(err, &e) && (e.Block > 0 || e.Seq == 0)
 }
 
 func notEmpty(err error) bool {

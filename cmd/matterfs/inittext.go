@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"matterfs/audit/cli"
 )
 
 // configText is a matterfs.yaml that says what would be true without it, so
@@ -89,8 +91,8 @@ func (a *app) printInit(r initReport) error {
 		lines = append(lines, a.text(msgInitKeepIdentity, r.Paths.Identity))
 	}
 	lines = append(lines, a.text(msgInitLogKey), "  "+r.LogKey)
-	if onTerminal(a.out) {
-		code, err := qrText(r.LogKey)
+	if cli.OnTerminal(a.out) {
+		code, err := cli.QRText(r.LogKey)
 		if err != nil {
 			return err
 		}

@@ -83,9 +83,6 @@ const (
 	msgRefused
 	msgAsk
 	msgNotReached
-	msgVerifyOK
-	msgVerifyBad
-	msgUnanchored
 	msgUserDisabled
 	msgUserEnabled
 	msgMatterFrozen
@@ -233,9 +230,6 @@ var messages = map[msg][2]string{
 	msgRefused:          {"refused", "拒绝"},
 	msgNotReached:       {"(not reached)", "(未及此关)"},
 	msgAsk:              {"ask %s", "请联系 %s"},
-	msgVerifyOK:         {"log ok: %d records, %d to %d", "日志完好:%d 条记录,%d 至 %d"},
-	msgVerifyBad:        {"log not ok: %d problems in %d records", "日志有问题:%[2]d 条记录中 %[1]d 处"},
-	msgUnanchored:       {"records %d to %d are not anchored: the head does not know them, only the chain vouches for them", "记录 %d 至 %d 未经锚定:链头没有登记,仅由哈希链证明"},
 	msgUserDisabled:     {"user %s is disabled", "用户 %s 已停用"},
 	msgUserEnabled:      {"user %s is enabled", "用户 %s 已启用"},
 	msgMatterFrozen:     {"matter %s is frozen", "案件 %s 已冻结"},

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"strings"
@@ -15,7 +15,7 @@ func TestQRTextIsTheCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	drawn, err := qrText(text)
+	drawn, err := QRText(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestQRTextIsTheCode(t *testing.T) {
 			}
 		}
 	}
-	if _, err := qrText(strings.Repeat("x", 4000)); err == nil {
+	if _, err := QRText(strings.Repeat("x", 4000)); err == nil {
 		t.Error("a text that no code can hold is drawn")
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"strings"
@@ -6,9 +6,9 @@ import (
 	"rsc.io/qr"
 )
 
-// qrText draws a QR code with block characters, two rows of the code a line,
+// QRText draws a QR code with block characters, two rows of the code a line,
 // dark on light whatever the terminal's colours are.
-func qrText(text string) (string, error) {
+func QRText(text string) (string, error) {
 	code, err := qr.Encode(text, qr.L)
 	if err != nil {
 		return "", err

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -19,7 +19,8 @@ type sealOptions struct {
 	qr        bool
 }
 
-func newAuditCheckpoint(a *app) *cobra.Command {
+// NewCheckpoint makes `checkpoint [DIR]`.
+func NewCheckpoint(t *Tool) *cobra.Command {
 	var o sealOptions
 	c := &cobra.Command{
 		Use:   "checkpoint [DIR]",
@@ -30,7 +31,7 @@ func newAuditCheckpoint(a *app) *cobra.Command {
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.dir = optional(args, 0)
-			return runAuditCheckpoint(a, o)
+			return runCheckpoint(t, o)
 		},
 	}
 	c.Flags().StringVar(&o.file, "file", "", "write it to `FILE` instead")
@@ -38,7 +39,8 @@ func newAuditCheckpoint(a *app) *cobra.Command {
 	return c
 }
 
-func newAuditKey(a *app) *cobra.Command {
+// NewKey makes `key [DIR]`.
+func NewKey(t *Tool) *cobra.Command {
 	var o sealOptions
 	c := &cobra.Command{
 		Use:   "key [DIR]",
@@ -48,26 +50,26 @@ func newAuditKey(a *app) *cobra.Command {
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.dir = optional(args, 0)
-			return runAuditKey(a, o)
+			return runKey(t, o)
 		},
 	}
 	c.Flags().BoolVar(&o.qr, "qr", false, "print it as a QR code")
 	return c
 }
 
-func runAuditCheckpoint(a *app, o sealOptions) error {
-	at, err := a.findLog(o.dir)
+func runCheckpoint(t *Tool, o sealOptions) error {
+	at, err := t.Find(o.dir)
 	if err != nil {
 		return err
 	}
-	b, err := newestCheckpoint(at.log)
+	b, err := newestCheckpoint(at.Log)
 	if err != nil {
 		return err
 	}
 	if o.file != "" {
 		return os.WriteFile(o.file, b, 0o644)
 	}
-	return a.printNote(string(b), o.qr)
+	return t.printNote(string(b), o.qr)
 }
 
 // newestCheckpoint is the one that the daemon left beside the log, or that of
@@ -96,12 +98,12 @@ func newestCheckpoint(dir string) ([]byte, error) {
 // errNoSeal: the log was never sealed, so that there is nothing to keep.
 var errNoSeal = errors.New("the log has no seal yet")
 
-func runAuditKey(a *app, o sealOptions) error {
-	at, err := a.findLog(o.dir)
+func runKey(t *Tool, o sealOptions) error {
+	at, err := t.Find(o.dir)
 	if err != nil {
 		return err
 	}
-	keys, err := audit.ReadKeys(at.log)
+	keys, err := audit.ReadKeys(at.Log)
 	if err != nil {
 		return err
 	}
@@ -109,24 +111,24 @@ func runAuditKey(a *app, o sealOptions) error {
 		return errNoSeal
 	}
 	if o.qr {
-		return a.printNote(keys[len(keys)-1], true)
+		return t.printNote(keys[len(keys)-1], true)
 	}
-	return a.printNote(strings.Join(keys, "\n")+"\n", false)
+	return t.printNote(strings.Join(keys, "\n")+"\n", false)
 }
 
 // printNote prints text that people keep, or its QR code.
-func (a *app) printNote(text string, asQR bool) error {
+func (t *Tool) printNote(text string, asQR bool) error {
 	if asQR {
 		var err error
-		if text, err = qrText(text); err != nil {
+		if text, err = QRText(text); err != nil {
 			return err
 		}
 	}
-	return a.printf("%s", text)
+	return t.printf("%s", text)
 }
 
-// onTerminal says that a person reads f.
-func onTerminal(f any) bool {
+// OnTerminal says that a person reads f.
+func OnTerminal(f any) bool {
 	file, ok := f.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ func TestVerifyPrintsWhatIsNotAnchored(t *testing.T) {
 		{File: "audit.jsonl", Line: 7, Seq: 7, LostFrom: 7, LostTo: 9, TornFile: "audit-torn-7", Note: "the machine stopped"},
 		{File: "audit.jsonl", Line: 8, Seq: 8, Note: "writing failed"}}}
 	var out bytes.Buffer
-	if err := (&app{out: &out, err: &out}).printReport(r); err != nil {
+	if err := (&Tool{Out: &out, Err: &out, JSON: new(bool)}).printReport(r); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -18,7 +18,8 @@ type verifyFlags struct {
 	strict                       bool
 }
 
-func newAuditVerify(a *app) *cobra.Command {
+// NewVerify makes `verify [DIR]`.
+func NewVerify(t *Tool) *cobra.Command {
 	var o verifyFlags
 	c := &cobra.Command{
 		Use:   "verify [DIR]",
@@ -30,7 +31,7 @@ func newAuditVerify(a *app) *cobra.Command {
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.dir = optional(args, 0)
-			return runAuditVerify(a, o)
+			return runVerify(t, o)
 		},
 	}
 	f := c.Flags()
@@ -42,53 +43,53 @@ func newAuditVerify(a *app) *cobra.Command {
 	return c
 }
 
-func runAuditVerify(a *app, f verifyFlags) error {
-	at, err := a.findLog(f.dir)
+func runVerify(t *Tool, f verifyFlags) error {
+	at, err := t.Find(f.dir)
 	if err != nil {
 		return err
 	}
-	o, err := a.verifyOptions(at, f)
+	o, err := t.verifyOptions(at, f)
 	if err != nil {
 		return err
 	}
 	r, err := audit.Verify(o)
 	if bad := (*audit.NoteError)(nil); errors.As(err, &bad) {
-		return usagef("%v", err)
+		return usage("%v", err)
 	}
 	if err != nil {
 		return err
 	}
-	if err := a.printReport(r); err != nil {
+	if err := t.printReport(r); err != nil {
 		return err
 	}
-	if code := r.Code(); code != exitOK {
-		return &exitError{code}
+	if code := r.Code(); code != 0 {
+		return &ExitError{code}
 	}
 	return nil
 }
 
-func (a *app) verifyOptions(at logPlace, f verifyFlags) (o audit.VerifyOptions, err error) {
-	o = audit.VerifyOptions{Dir: at.log, StateDir: readable(at.state), Strict: f.strict}
+func (t *Tool) verifyOptions(at Place, f verifyFlags) (o audit.VerifyOptions, err error) {
+	o = audit.VerifyOptions{Dir: at.Log, StateDir: readable(at.State), Strict: f.strict}
 	if o.Keys, err = keptKeys(f.keys); err != nil {
-		return o, usagef("--key: %v", err)
+		return o, usage("--key: %v", err)
 	}
 	if f.against != "" {
 		if o.Against, err = os.ReadFile(f.against); err != nil {
-			return o, usagef("--against: %v", err)
+			return o, usage("--against: %v", err)
 		}
 	}
 	if f.since != "" {
 		if o.Against != nil || o.Keys != nil {
-			return o, usagef("--since reads a part of the log; --key and --against need all of it")
+			return o, usage("--since reads a part of the log; --key and --against need all of it")
 		}
 		if o.Since, err = time.ParseInLocation(time.DateOnly, f.since, time.Local); err != nil {
-			return o, usagef("--since %q is no date like 2026-01-31", f.since)
+			return o, usage("--since %q is no date like 2026-01-31", f.since)
 		}
 	}
-	if onTerminal(a.err) && !a.json {
-		o.Progress = func(n uint64) { fmt.Fprintf(a.err, "\r%d ", n) }
+	if OnTerminal(t.Err) && !*t.JSON {
+		o.Progress = func(n uint64) { fmt.Fprintf(t.Err, "\r%d ", n) }
 	}
-	o.StoreID, err = a.storeIDFor(f.dir, f.storeID)
+	o.StoreID, err = t.StoreID(f.dir, f.storeID)
 	return o, err
 }
 
@@ -104,15 +105,15 @@ func readable(dir string) string {
 	return dir
 }
 
-func (a *app) printReport(r *audit.Report) error {
-	if a.json {
-		return a.printJSON(r)
+func (t *Tool) printReport(r *audit.Report) error {
+	if *t.JSON {
+		return t.printJSON(r)
 	}
-	if onTerminal(a.err) {
-		fmt.Fprint(a.err, "\r\x1b[K") // takes the progress away
+	if OnTerminal(t.Err) {
+		fmt.Fprint(t.Err, "\r\x1b[K") // takes the progress away
 	}
 	for _, p := range r.Problems {
-		if err := a.printf("%s\n", p); err != nil {
+		if err := t.printf("%s\n", p); err != nil {
 			return err
 		}
 	}
@@ -120,18 +121,18 @@ func (a *app) printReport(r *audit.Report) error {
 		if !f.Doubtful() {
 			continue
 		}
-		if err := a.printf("%s\n", f); err != nil {
+		if err := t.printf("%s\n", f); err != nil {
 			return err
 		}
 	}
 	if r.UnanchoredTo != 0 {
-		if err := a.printf("%s\n", a.text(msgUnanchored, r.UnanchoredFrom, r.UnanchoredTo)); err != nil {
+		if err := t.printf("%s\n", t.text(msgUnanchored, r.UnanchoredFrom, r.UnanchoredTo)); err != nil {
 			return err
 		}
 	}
-	line := a.text(msgVerifyOK, r.Records, r.FirstSeq, r.LastSeq)
-	if r.Code() != exitOK {
-		line = a.text(msgVerifyBad, len(r.Problems)+r.More, r.Records)
+	line := t.text(msgVerifyOK, r.Records, r.FirstSeq, r.LastSeq)
+	if r.Code() != 0 {
+		line = t.text(msgVerifyBad, len(r.Problems)+r.More, r.Records)
 	}
-	return a.printf("%s\n%s\n", line, r.Assurance)
+	return t.printf("%s\n%s\n", line, r.Assurance)
 }

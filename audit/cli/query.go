@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"matterfs/audit"
+)
+
+// zoneFlags say what a day is.
+type zoneFlags struct {
+	utc  bool
+	zone string
+}
+
+func (z *zoneFlags) add(f *pflag.FlagSet) {
+	f.BoolVar(&z.utc, "utc", false, "dates and times are UTC")
+	f.StringVar(&z.zone, "zone", "", "time zone of dates and times, as `Asia/Shanghai` (default: the firm's, else this machine's)")
+}
+
+func (t *Tool) location(dir string, z zoneFlags) (*time.Location, error) {
+	switch {
+	case z.utc:
+		return time.UTC, nil
+	case z.zone != "":
+		loc, err := time.LoadLocation(z.zone)
+		if err != nil {
+			return nil, usage("--zone: %v", err)
+		}
+		return loc, nil
+	case t.Zone != nil:
+		if loc := t.Zone(dir); loc != nil {
+			return loc, nil
+		}
+	}
+	return time.Local, nil
+}
+
+type queryFlags struct {
+	filter, dir     string
+	csv, bom, count bool
+	noIndex         bool
+	index           string
+	zoneFlags
+}
+
+// NewQuery makes `query FILTER [DIR]`.
+func NewQuery(t *Tool) *cobra.Command {
+	var o queryFlags
+	c := &cobra.Command{
+		Use:   "query FILTER [DIR]",
+		Short: "print the records that meet conditions",
+		Long: "query prints the records of the log that meet all conditions of FILTER, which are parted by blanks:\n\n" +
+			"  field=value[,value]   one of these; field= for records that do not state it\n" +
+			"  field!=value          none of these\n" +
+			"  field~part            this text stands somewhere in it\n" +
+			"  denied, ok, failed    the outcome\n" +
+			"  since=T, until=T      from T on; before T, or to the end of the day T\n\n" +
+			"T is 2026-11-22, 2026-11-22T09:30, or 12h, 7d, 2w before now. A value with blanks or commas stands in double quotes.\n" +
+			"With --json records are printed as they stand in the log. The first query makes an index of each older file of the log,\n" +
+			"in your own cache directory; what is printed is read from the log itself. A query is recorded in the log where a daemon\n" +
+			"serves the store or the log can be opened. verify, not query, tells whether the log is whole.",
+		Example: "  query 'matter=2026-0142 user=zhang.wei ev=open,read since=2026-11-01 until=2026-11-22 path~合同 denied' /srv/firm",
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.filter, o.dir = args[0], optional(args, 1)
+			return runQuery(t, o)
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&o.csv, "csv", false, "print a table (RFC 4180)")
+	f.BoolVar(&o.bom, "bom", false, "begin the table with a byte order mark, as Excel wants it")
+	f.BoolVar(&o.count, "count", false, "print only how many there are")
+	f.StringVar(&o.index, "index", "", "keep indexes in `DIR`, where nobody else may write")
+	f.BoolVar(&o.noIndex, "no-index", false, "read all of the log")
+	o.zoneFlags.add(f)
+	c.MarkFlagsMutuallyExclusive("csv", "count")
+	c.MarkFlagsMutuallyExclusive("index", "no-index")
+	return c
+}
+
+func runQuery(t *Tool, o queryFlags) error {
+	if o.csv && *t.JSON {
+		return usage("--csv and --json exclude each other")
+	}
+	at, err := t.Find(o.dir)
+	if err != nil {
+		return err
+	}
+	loc, err := t.location(o.dir, o.zoneFlags)
+	if err != nil {
+		return err
+	}
+	filter, err := audit.ParseFilter(o.filter, loc, time.Now())
+	if err != nil {
+		return err
+	}
+	if err := t.note(o.dir, "query "+o.filter); err != nil {
+		return err
+	}
+	q := audit.QueryOptions{Dir: at.Log, IndexDir: o.indexDir(at.Log)}
+	rep, err := t.query(q, filter, o, loc)
+	if err != nil {
+		return err
+	}
+	if rep.Unkept != nil {
+		t.say(msgIndexUnkept, rep.Unkept)
+	}
+	if rep.Bad > 0 {
+		t.say(msgDamagedLines, rep.Bad, rep.First)
+		return &ExitError{10}
+	}
+	return nil
+}
+
+// note records the query where that can be, and says so where it cannot.
+func (t *Tool) note(dir, what string) error {
+	if t.Note == nil {
+		t.say(msgCopy)
+		return nil
+	}
+	err := t.Note(dir, what)
+	if errors.Is(err, ErrCopy) {
+		t.say(msgCopy)
+		return nil
+	}
+	if quiet := (*UnrecordedError)(nil); errors.As(err, &quiet) {
+		t.say(msgNotRecorded, quiet.Cause)
+		return nil
+	}
+	return err
+}
+
+// ErrCopy is what Tool.Note returns for a copy of a log.
+var ErrCopy = errors.New("a copy of a log")
+
+// UnrecordedError is what Tool.Note returns where the query goes on though it could not be recorded.
+type UnrecordedError struct{ Cause error }
+
+func (e *UnrecordedError) Error() string { return "not recorded: " + e.Cause.Error() }
+func (e *UnrecordedError) Unwrap() error { return e.Cause }
+
+func (t *Tool) query(q audit.QueryOptions, filter *audit.Filter, o queryFlags, loc *time.Location) (*audit.QueryReport, error) {
+	if o.count {
+		rep, err := audit.Query(q, filter, func([]byte, *audit.Parsed) error { return nil })
+		if err == nil {
+			err = t.printCount(rep.Matched)
+		}
+		return rep, err
+	}
+	if !o.csv {
+		return audit.Query(q, filter, t.recordPrinter(loc))
+	}
+	if o.bom {
+		if err := t.printf("\ufeff"); err != nil {
+			return nil, err
+		}
+	}
+	w := csv.NewWriter(t.Out)
+	w.UseCRLF = true
+	if err := w.Write(audit.CSVHeader()); err != nil {
+		return nil, err
+	}
+	rep, err := audit.Query(q, filter, func(_ []byte, p *audit.Parsed) error { return w.Write(audit.CSVRow(p, loc)) })
+	w.Flush()
+	return rep, errors.Join(err, w.Error())
+}
+
+func (t *Tool) printCount(n uint64) error {
+	if *t.JSON {
+		return t.printJSON(map[string]uint64{"count": n})
+	}
+	return t.printf("%d\n", n)
+}
+
+func (t *Tool) recordPrinter(loc *time.Location) func([]byte, *audit.Parsed) error {
+	return func(line []byte, p *audit.Parsed) error {
+		if *t.JSON {
+			return t.printf("%s\n", line)
+		}
+		return t.printf("%s\n", audit.Human(p, loc, t.Lang))
+	}
+}
+
+// indexDir is where the indexes of a log are kept: in the caller's own cache, apart for each log directory. Empty: nowhere.
+func (o *queryFlags) indexDir(log string) string {
+	if o.index != "" || o.noIndex {
+		return o.index
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	full, err := filepath.Abs(log)
+	if err != nil {
+		return ""
+	}
+	id := audit.LeafHash([]byte(full))
+	return filepath.Join(cache, "matterfs", "audit-index", fmt.Sprintf("%x", id[:8]))
+}
