@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -266,6 +267,20 @@ func (m *model) checkAttrs(o *thing, f *found, cut bool) error {
 		}
 	}
 	return nil
+}
+
+// fsck wants of a tree that was recovered that Check finds it whole.
+func (s *sim) fsck(d store.Disk) error {
+	var found []string
+	_, err := store.Check(context.Background(), d, s.id, s.key, s.keys, store.CheckOptions{Workers: 1, Found: func(f store.Finding) {
+		if f.Damage() {
+			found = append(found, fmt.Sprintf("%s %q %s: %s", f.Code, f.Path, f.Stored, f.Text()))
+		}
+	}})
+	if err == nil && found != nil {
+		err = broken("check", "%s", strings.Join(found, "; "))
+	}
+	return err
 }
 
 // same reports the first difference between two readings of one tree.

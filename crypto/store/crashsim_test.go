@@ -200,6 +200,11 @@ func named(err error, format string, args ...any) error {
 
 // recovered opens the store on a disk as a crash left it and checks all.
 func (s *sim) recovered(d *crashdisk.Disk, cut bool, hook crashdisk.Hook) error {
+	if !cut && len(s.model.blocked) == 0 { // before recovery too: all is there after a kill
+		if err := s.fsck(d); err != nil {
+			return err
+		}
+	}
 	d.SetHook(hook)
 	first, err := s.readBack(d)
 	if err != nil {
@@ -216,6 +221,11 @@ func (s *sim) recovered(d *crashdisk.Disk, cut bool, hook crashdisk.Hook) error 
 	}
 	if s.dice.IntN(4) > 0 {
 		return nil
+	}
+	if len(first.bad) == 0 {
+		if err := s.fsck(d); err != nil {
+			return err
+		}
 	}
 	second, err := s.readBack(d)
 	if err != nil {
