@@ -193,7 +193,7 @@ func (x *run) judgeLog() {
 	x.got = nil
 }
 
-// end asks for the whole log, and whether the run was worth its name.
+// end asks for the whole log and the whole tree, and whether the run was worth its name.
 func (x *run) end() {
 	x.t.Helper()
 	x.t.Logf("%d kills %v, %d inside a write or rename; %d operations answered, %d of them fsyncs; %d violations, %d of them unreadable folders",
@@ -204,5 +204,6 @@ func (x *run) end() {
 	if x.d.log != "" {
 		x.d.must(x.d.argv[0], "umount", x.d.mnt)
 		x.t.Log(x.d.must(x.d.argv[0], "audit", "verify", filepath.Dir(x.d.log)))
+		x.t.Log(x.d.must(x.d.argv[0], "fsck", filepath.Dir(x.d.log)))
 	}
 }
