@@ -74,6 +74,10 @@ func (l *treeLog) tell(code string, c *store.CheckedObject, by logFact, excused 
 		f.Level, f.What = fsckLeftover, f.What+"; recovery after a crash found it so"
 	case l.explained(by):
 		f.Level, f.What = fsckLeftover, f.What+"; a power cut right after it explains that"
+	case code == fsckMissing || code == fsckExchanged:
+		if n := l.crashesSince(by); n > 0 {
+			f.What += fmt.Sprintf("; the daemon died %d times since, and what was under way then is in no record", n)
+		}
 	}
 	l.told = append(l.told, f)
 }

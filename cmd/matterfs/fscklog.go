@@ -208,6 +208,18 @@ func (l *treeLog) explained(f logFact) bool {
 	return false
 }
 
+// crashesSince counts the crashes after a record. A removal or a new name that was
+// under way then is done and not recorded. That is rare, and whoever can take
+// files away can end the daemon too: so it is told, and still damage.
+func (l *treeLog) crashesSince(f logFact) (n int) {
+	for _, c := range l.crashes {
+		if f.at.Before(c.mount) {
+			n++
+		}
+	}
+	return n
+}
+
 // unrecorded reports whether something made at an instant was under way when the
 // daemon died.
 func (l *treeLog) unrecorded(at time.Time) bool {

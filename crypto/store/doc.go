@@ -77,6 +77,15 @@
 // or its name removed, and a copy of a file in its own folder as long as the
 // original is not in use.
 //
+// [Check] looks at all of a store that is not open: what the above would find if
+// everybody read everything, and what nobody would come upon: things that are no
+// part of a store, leftovers of crashes, side files without a name. Files that
+// were in use are recovered in memory for that. Its repair moves things to
+// .mfs.lost, after a line about each in .mfs.lost/list.jsonl: t, code, from
+// (stored path), lost (name there); for an attribute xattr and value (base64,
+// sealed) instead. [Object.Version] is for records that a later comparison can
+// use to tell an older state of a file.
+//
 // # Order of writes
 //
 // A block of which nothing is stored yet goes straight into the file. Any other
