@@ -187,24 +187,32 @@ func (h *halt) pass() {
 	}
 }
 
-func (h *halt) now() time.Time { h.pass(); return time.Now() }
+// haltedCall is in the stack of the calls that during makes, and in no other: what the drive
+// does by itself in the background is not stopped.
+//
+//go:noinline
+func haltedCall(call func() answer) answer { return call() }
 
-func (h *halt) disk(d store.Disk) store.Disk {
+// newHaltInCalls stops what during calls.
+func newHaltInCalls() *haltIn { return newHaltIn(".haltedCall") }
+
+func (h *haltIn) disk(d store.Disk) store.Disk {
 	return hookedDisk{d, func(string) error { h.pass(); return nil }}
 }
 
 // during makes a call that is stopped, does something meanwhile and lets it go.
-func (h *halt) during(t *testing.T, call func() answer, do func()) answer {
+func (h *haltIn) during(t *testing.T, call func() answer, do func()) answer {
 	t.Helper()
 	h.armed.Store(true)
 	said := make(chan answer, 1)
-	go func() { said <- call() }()
+	go func() { said <- haltedCall(call) }()
 	select {
 	case <-h.reached:
 		do()
 		h.goOn <- struct{}{}
 		return <-said
 	case a := <-said:
+		h.armed.Store(false)
 		t.Error("the call was not stopped")
 		return a
 	}
@@ -264,7 +272,7 @@ func lateCalls(t *testing.T, d *drive) map[string]func() answer {
 
 // A request that was being decided when the policy changed is answered under the new one.
 func TestNoAnswerUnderAnEndedPolicy(t *testing.T) {
-	h := newHalt()
+	h := newHaltInCalls()
 	d := setup{now: h.now}.mount(t)
 	lead := withSecrets(t, d)
 	in, out := parse(t, firm()), parse(t, dismissed())
@@ -288,7 +296,7 @@ func withSecrets(t *testing.T, d *drive) *as.User {
 
 // What was decided and fetched already does not leave either.
 func TestNoAnswerFetchedUnderAnEndedPolicy(t *testing.T) {
-	h := newHalt()
+	h := newHaltInCalls()
 	d := setup{disk: h.disk}.mount(t)
 	withSecrets(t, d)
 	in, out := parse(t, firm()), parse(t, dismissed())

@@ -53,7 +53,7 @@ func (p terminal) echoes(t *testing.T) bool {
 // awaitPrompt waits until the program reads without echo.
 func (p terminal) awaitPrompt(t *testing.T) {
 	t.Helper()
-	for range 400 {
+	for range 2400 {
 		if !p.echoes(t) {
 			return
 		}
