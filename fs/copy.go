@@ -67,7 +67,7 @@ func copyRange(src, dst *request, from, to *handle, in *fuse.CopyFileRangeIn) (u
 // copyRead decides, reads and records one piece. A copy takes long: what the file got after
 // it moved above the caller, or after they left, is not copied.
 func (r *request) copyRead(h *handle, buf []byte, off int64) (int, syscall.Errno) {
-	if r.fs.opts.Audit.Healthy() != nil {
+	if r.fs.opts.Audit.Ready() != nil {
 		return 0, syscall.EIO
 	}
 	r.st = r.fs.state.Load()

@@ -40,6 +40,8 @@ type request struct {
 	on  target          // what the last decision was about
 	dec policy.Decision // the last decision
 
+	opens bool // the record to come is that of an open, which discloses
+
 	learned []uint64 // nodes that the answer will hand out, to be taken back if it does not leave
 }
 
@@ -109,7 +111,7 @@ func (r *request) allow(op policy.Op, t target) syscall.Errno {
 	if r.weigh(op, t); !r.dec.Allow {
 		return r.denied()
 	}
-	if op.Modifies() && r.fs.opts.Audit.Healthy() != nil {
+	if op.Modifies() && r.fs.opts.Audit.Ready() != nil {
 		return syscall.EIO
 	}
 	return 0
@@ -193,6 +195,17 @@ func (s *state) short() string {
 	return h[:min(12, len(h))]
 }
 
+// class says what the log does with the record of this request while its disk is full.
+func (r *request) class() audit.Class {
+	switch {
+	case r.m == mRelease:
+		return audit.Closing
+	case r.opens || !changes[r.m]:
+		return audit.Disclosure
+	}
+	return audit.Change
+}
+
 // commit appends the record of something done, or of its failure, and returns the answer.
 // The answer is EIO when the record cannot be written.
 func (r *request) commit(rec *audit.Record, err error) syscall.Errno {
@@ -201,7 +214,7 @@ func (r *request) commit(rec *audit.Record, err error) syscall.Errno {
 		rec.Res, rec.Note = unix.ErrnoName(errno), err.Error()
 		r.fs.countDamage(err)
 	}
-	if _, lerr := r.fs.opts.Audit.Append(rec); lerr != nil {
+	if _, lerr := r.fs.opts.Audit.AppendAs(r.class(), rec); lerr != nil {
 		if r.op.Modifies() {
 			r.fs.voidAll() // the change may be done all the same; the kernel must not believe it is not
 		}

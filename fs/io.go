@@ -116,7 +116,7 @@ func (f *fileSystem) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (ui
 	if errno = r.allowHandle(h, policy.OpWrite, &h.writes); errno != 0 {
 		return 0, fuse.Status(errno)
 	}
-	if f.opts.Audit.Healthy() != nil {
+	if f.opts.Audit.Ready() != nil {
 		return 0, fuse.EIO
 	}
 	off := int64(in.Offset)
@@ -185,7 +185,7 @@ func (r *request) writeBack(h *handle, in *fuse.WriteIn, data []byte) (uint32, f
 	if !allowed {
 		return 0, fuse.Status(r.denied())
 	}
-	if r.fs.opts.Audit.Healthy() != nil {
+	if r.fs.opts.Audit.Ready() != nil {
 		return 0, fuse.EIO
 	}
 	n, err := h.file.WriteAt(data, int64(in.Offset))

@@ -81,7 +81,7 @@ func (r *request) open(n *node, want opening) (*handle, syscall.Errno) {
 	}
 	id := r.fs.handles.reserve()
 	rec := r.record("ok")
-	rec.H, rec.Flags = id, want.String()
+	rec.H, rec.Flags, r.opens = id, want.String(), true
 	if errno := r.commit(rec, nil); errno != 0 {
 		return nil, errno
 	}
