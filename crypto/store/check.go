@@ -3,10 +3,8 @@ package store
 import (
 	"cmp"
 	"context"
-	"errors"
 	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"matterfs/crypto"
 )
@@ -138,10 +136,7 @@ func Check(ctx context.Context, d Disk, storeID crypto.ID, storeKey *crypto.Key,
 	if err := c.checkRoot(storeID, storeKey); err != nil {
 		return c.totals, err
 	}
-	if err := errors.Join(c.failed(), ctx.Err()); err != nil {
-		return c.totals, err
-	}
-	if err := c.nameTwins(); err != nil {
+	if err := cmp.Or(ctx.Err(), c.nameTwins()); err != nil {
 		return c.totals, err
 	}
 	if o.Repair {
@@ -160,7 +155,6 @@ type checker struct {
 	matters map[string][]string // folders of each matter
 	tasks   chan fileTask
 	workers sync.WaitGroup
-	stop    atomic.Bool // err is set
 
 	mu      sync.Mutex // guards what is below, and calls of the options' functions
 	totals  CheckTotals
@@ -169,7 +163,6 @@ type checker struct {
 	folders []folderPlace          // by number
 	twins   map[crypto.ID][]uint32 // ids at more than one place, and the folders
 	aside   []Finding              // to be moved
-	err     error
 }
 
 func newChecker(ctx context.Context, d Disk, root Dir, keys Keys, o CheckOptions) *checker {
@@ -222,19 +215,5 @@ func (c *checker) read(n int) {
 	}
 }
 
-// fail ends the check with an error of the disk that is no finding.
-func (c *checker) fail(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.err = cmp.Or(c.err, err)
-	c.stop.Store(true)
-}
-
-func (c *checker) failed() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
-}
-
 // ended reports whether nothing more is to be looked at.
-func (c *checker) ended() bool { return c.stop.Load() || c.ctx.Err() != nil }
+func (c *checker) ended() bool { return c.ctx.Err() != nil }

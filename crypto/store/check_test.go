@@ -213,7 +213,12 @@ func TestCheckPlaces(t *testing.T) {
 		{"folders' names exchanged", func() { swap(d, x) }, func() { swap(d, x) }, []string{"misplaced d", "misplaced x"}},
 		{"folder moved down", func() { swap(e, x) }, func() { swap(e, x) }, []string{"misplaced d/e", "misplaced x"}},
 		{"file in the place of a folder", func() { swap(f, x) }, func() { swap(f, x) }, []string{"misplaced f"}},
-		{"file copied over another", func() { writeFile(t, x+"/tmp", readFile(t, g)); swap(f, x+"/tmp"); copyFile(t, g, f); must(t, os.Rename(x+"/tmp", b.path+"/old")) },
+		{"file copied over another", func() {
+			writeFile(t, x+"/tmp", readFile(t, g))
+			swap(f, x+"/tmp")
+			copyFile(t, g, f)
+			must(t, os.Rename(x+"/tmp", b.path+"/old"))
+		},
 			func() { must(t, os.Rename(b.path+"/old", f)) }, []string{"twin f", "twin g", "foreign old"}},
 		{"foreign file", func() { writeFile(t, d+"/readme.txt", nil) }, func() { must(t, os.Remove(d+"/readme.txt")) }, []string{"foreign " + rel(b.bench, d) + "/readme.txt"}},
 		{"forged name", func() { writeFile(t, d+"/"+strings.Repeat("A", 64), nil) }, func() { must(t, os.Remove(d+"/"+strings.Repeat("A", 64))) },
