@@ -65,6 +65,9 @@ func statements(n ast.Node) []ast.Stmt {
 // checkLocks looks at the locks taken in a list of statements and returns how many there are.
 func checkLocks(t *testing.T, set *token.FileSet, list []ast.Stmt) (n int) {
 	for i, s := range list {
+		if freeing := lockedBy(s); freeing != "" && !isDeferred(list[i+1:], freeing) {
+			t.Errorf("%s: %s is not deferred at once", set.Position(s.Pos()), freeing)
+		}
 		lock, free := lockOf(s)
 		if lock == "" {
 			continue
@@ -114,6 +117,27 @@ func lockOf(s ast.Stmt) (lock, free string) {
 		return "", ""
 	}
 	return text(sel.X), strings.Replace(sel.Sel.Name, "Lock", "Unlock", 1)
+}
+
+// lockedBy returns the variable that frees what a statement has locked.
+func lockedBy(s ast.Stmt) string {
+	a, ok := s.(*ast.AssignStmt)
+	if !ok || len(a.Lhs) != 1 {
+		return ""
+	}
+	c, ok := a.Rhs[0].(*ast.CallExpr)
+	if ok && (nameOf(c.Fun) == "lockNames" || nameOf(c.Fun) == "freeze") {
+		return text(a.Lhs[0])
+	}
+	return ""
+}
+
+func isDeferred(rest []ast.Stmt, name string) bool {
+	if len(rest) == 0 {
+		return false
+	}
+	d, ok := rest[0].(*ast.DeferStmt)
+	return ok && text(d.Call.Fun) == name
 }
 
 func isCall(x ast.Expr, on, method string) bool {

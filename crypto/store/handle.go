@@ -124,16 +124,17 @@ func (h *Handle) canWrite() error {
 }
 
 // setSize is truncate(2).
-func (o *Object) setSize(size uint64) error {
+func (o *Object) setSize(size uint64) (err error) {
 	h, err := o.openForSize()
 	if err != nil {
 		return err
 	}
-	err = h.Truncate(size)
-	if cerr := h.Close(); err == nil {
-		err = cerr
-	}
-	return err
+	defer func() {
+		if cerr := h.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	return h.Truncate(size)
 }
 
 func (o *Object) openForSize() (*Handle, error) {

@@ -43,17 +43,22 @@ func (d *Object) remove(name string, take func(o *Object, dir Dir, stored string
 		if err != nil {
 			return err
 		}
-		unlock := lockNames(d, o)
-		if d.s.isAt(o, d, name) {
-			err = d.removeLocked(o, name, take)
-			unlock()
-			o.Release()
+		there, err := d.removeFound(o, name, take)
+		o.Release()
+		if there {
 			return err
 		}
-		unlock() // it was renamed in between
-		o.Release()
-		runtime.Gosched()
+		runtime.Gosched() // it was renamed in between
 	}
+}
+
+func (d *Object) removeFound(o *Object, name string, take func(*Object, Dir, string) error) (there bool, err error) {
+	unlock := lockNames(d, o)
+	defer unlock()
+	if !d.s.isAt(o, d, name) {
+		return false, nil
+	}
+	return true, d.removeLocked(o, name, take)
 }
 
 func (d *Object) removeLocked(o *Object, name string, take func(*Object, Dir, string) error) error {
