@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 FUZZTIME ?= 60s
+AUDIT_RECORDS ?= 20000000
 KEEP     ?=
 
 # A service or a container may start make with no home and a short path; Go needs a place for its caches.
@@ -26,7 +27,7 @@ STAMP    = $(if $(shell git rev-parse -q --verify HEAD 2>/dev/null),true,false)
 GOBUILD  = go build -trimpath -buildvcs=$(STAMP) -ldflags=-buildid=
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build checks format test test-apps test-kills demo bench fuzz lint install clean
+.PHONY: help build checks format test test-apps test-kills demo bench bench-audit fuzz lint install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -75,6 +76,10 @@ bench: ## time to revoke, decisions; speed beside gocryptfs and plain go-fuse (P
 	@benchmarks/revoke.sh
 	@go test -run '^$$' -bench RefusedLookup -benchtime 2000x ./fs
 	@benchmarks/run.sh build/matterfs
+
+bench-audit: ## find one matter's records in a year of a 50-person firm (AUDIT_RECORDS=20000000; minutes, and about 2 GB below $TMPDIR)
+	@$(DEPS) build
+	AUDIT_RECORDS=$(AUDIT_RECORDS) go test -timeout 2h -run '^$$' -bench BenchmarkQuery -benchtime 5x ./audit
 
 fuzz: ## fuzz every target for FUZZTIME (60s)
 	@$(MAKE) checks

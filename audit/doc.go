@@ -51,6 +51,18 @@
 // ReadRecords, ReadFrom and Follow deliver parsed records; Human makes a line for people of one; Verify checks all of it and names
 // file and line of what is wrong, and what vouches for what. They work wherever Go does, without the daemon, and beside it.
 //
+// # Finding and proving
+//
+// ParseFilter reads conditions such as "matter=2026-0142 ev=open,read since=7d denied", Query delivers the records that meet them:
+//
+//	f, err := audit.ParseFilter("user=li.na denied", time.Local, time.Now())
+//	rep, err := audit.Query(audit.QueryOptions{Dir: dir, IndexDir: mine}, f, func(line []byte, r *audit.Parsed) error { ... })
+//
+// An index of each older segment says which of its blocks may hold a value. It is made when it is missing or of another segment, is
+// kept by whoever searches, and is believed only about what need not be read. Query does not verify.
+//
+// Prove writes a proof of chosen records, CheckProof checks one with the verification key alone (FORMAT.md, Proofs).
+//
 // # What it does not protect
 //
 // Whoever can write the log and the state directory has the key of the hour: they can rewrite what was written since it was made,

@@ -27,14 +27,14 @@ type Proven struct {
 }
 
 // CheckProof tells which records a proof shows to be in the log of the verification keys, changes of keys among them. The error is a
-// *ProofError: then nothing is shown.
+// *ProofError, and nothing is shown then, or a *NoteError where what was given is no verification key.
 func CheckProof(proof []byte, o ProofOptions) ([]Proven, error) {
 	if len(o.Keys) == 0 {
-		return nil, &ProofError{Cause: errors.New("no verification key was given")}
+		return nil, &NoteError{"verification key", errors.New("none was given")}
 	}
 	for _, k := range o.Keys {
 		if _, err := note.NewVerifier(k); err != nil {
-			return nil, &ProofError{Cause: err}
+			return nil, &NoteError{"verification key", err}
 		}
 	}
 	blocks, ok := parseProof(string(proof))

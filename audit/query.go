@@ -21,7 +21,7 @@ type term struct {
 	field  string
 	op     string // "=", "!=" or "~"
 	values []string
-	marks  []string // of "=": one of them stands in each line that matches and has no escapes; nil: cannot be said
+	marks  [][]byte // of "=": one of them stands in each line that matches and has no escapes; nil: cannot be said
 }
 
 // FilterError says what is wrong with the text of a filter, and where.

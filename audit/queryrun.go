@@ -177,13 +177,8 @@ func (q *search) all() error {
 		return err
 	}
 	defer r.Close()
-	return q.lines(r, 1)
-}
-
-// lines looks at the lines of r. line is the number of the first one, 0 when it is not known.
-func (q *search) lines(r io.Reader, line int) error {
 	split := newLines(r)
-	for ; ; line++ {
+	for line := 1; ; line++ {
 		ln, err := split.next()
 		if err == io.EOF || err == nil && ln.torn {
 			return nil
@@ -198,6 +193,7 @@ func (q *search) lines(r io.Reader, line int) error {
 	}
 }
 
+// look takes a line; its number is 0 where it is not known.
 func (q *search) look(ln rawLine, line int) error {
 	if !q.f.maybe(ln.b) {
 		return nil
@@ -220,7 +216,7 @@ func (q *search) look(ln rawLine, line int) error {
 
 func (q *search) damaged(what string, line int) error {
 	if q.bad++; q.first == nil {
-		q.first = &LineError{Path: filepath.Join(q.o.Dir, q.s.name), Line: max(line, 0), What: what}
+		q.first = &LineError{Path: filepath.Join(q.o.Dir, q.s.name), Line: line, What: what}
 	}
 	return nil
 }
@@ -280,33 +276,50 @@ func (q *search) belongs(x *index) bool {
 	if !x.direct {
 		return true // its end cannot be read without all of it
 	}
-	r, err := blockReader(f, x.blocks[len(x.blocks)-1:])
-	if err != nil {
-		return false
-	}
-	b, err := io.ReadAll(r)
+	b, err := (&blockFile{f: f, x: x}).read(len(x.blocks) - 1)
 	b, whole := bytes.CutSuffix(b, []byte("\n"))
 	return err == nil && whole && LeafHash(b[bytes.LastIndexByte(b, '\n')+1:]) == x.last
 }
 
-// blockReader reads blocks that follow one another in a file.
-func blockReader(f *os.File, list []block) (io.Reader, error) {
-	size := int64(0)
-	for _, b := range list {
-		size += b.size
-	}
-	if _, err := f.Seek(list[0].off, io.SeekStart); err != nil {
-		return nil, err
-	}
-	if !isGzip(f) {
-		return io.LimitReader(f, size), nil
-	}
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return nil, err
-	}
-	return io.LimitReader(z, size), nil
+// blockFile reads blocks of a segment, one after the other, with buffers of its own.
+type blockFile struct {
+	f      *os.File
+	x      *index
+	packed []byte // a block as it stands in the file
+	plain  []byte // and its lines
+	src    *bytes.Reader
+	z      *gzip.Reader
 }
+
+func (b *blockFile) read(n int) ([]byte, error) {
+	k, end := b.x.blocks[n], b.x.size
+	if n+1 < len(b.x.blocks) {
+		end = b.x.blocks[n+1].off
+	}
+	if k.off > end || end > b.x.size || k.size > 2*maxMember {
+		return nil, errBlock
+	}
+	b.packed = slices.Grow(b.packed[:0], int(end-k.off))[:end-k.off]
+	if _, err := b.f.ReadAt(b.packed, k.off); err != nil {
+		return nil, err
+	}
+	if !isGzip(bytes.NewReader(b.packed)) {
+		return b.packed, nil
+	}
+	if b.src == nil {
+		b.src, b.z = new(bytes.Reader), new(gzip.Reader)
+	}
+	b.src.Reset(b.packed)
+	if err := b.z.Reset(b.src); err != nil {
+		return nil, err
+	}
+	b.plain = slices.Grow(b.plain[:0], int(k.size))[:k.size]
+	_, err := io.ReadFull(b.z, b.plain)
+	return b.plain, err
+}
+
+// errBlock: an index that names places which the segment does not have.
+var errBlock = errors.New("the index is not of this segment")
 
 // blocks looks at the blocks of the segment with these numbers.
 func (q *search) blocks(x *index, numbers []int) error {
@@ -321,19 +334,18 @@ func (q *search) blocks(x *index, numbers []int) error {
 		return err
 	}
 	defer f.Close()
-	for len(numbers) > 0 {
-		n := 1
-		for n < len(numbers) && numbers[n] == numbers[0]+n {
-			n++
-		}
-		r, err := blockReader(f, x.blocks[numbers[0]:numbers[0]+n])
+	file := &blockFile{f: f, x: x}
+	for _, n := range numbers {
+		b, err := file.read(n)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", f.Name(), err)
 		}
-		if err := q.lines(r, -1<<62); err != nil {
-			return err
+		q.bytes += int64(len(b))
+		for line := range bytes.Lines(b) {
+			if err := q.look(rawLine{b: bytes.TrimSuffix(line, []byte("\n")), long: len(line) > MaxLine+1}, 0); err != nil {
+				return err
+			}
 		}
-		numbers = numbers[n:]
 	}
 	return nil
 }
@@ -392,15 +404,15 @@ func (t *term) mark() {
 	if t.op != "=" {
 		return
 	}
-	var list []string
+	var list [][]byte
 	for _, v := range t.values {
 		switch {
 		case v == "" || !utf8.ValidString(v) || strings.ContainsFunc(v, func(r rune) bool { return r < 0x20 || r == '"' || r == '\\' }):
 			return
 		case numeric(t.field):
-			list = append(list, `"`+t.field+`":`+v)
+			list = append(list, []byte(`"`+t.field+`":`+v))
 		default:
-			list = append(list, `"`+t.field+`":"`+v+`"`)
+			list = append(list, []byte(`"`+t.field+`":"`+v+`"`))
 		}
 	}
 	t.marks = list
@@ -418,7 +430,7 @@ func (f *Filter) maybe(line []byte) bool {
 		if marks == nil {
 			continue
 		}
-		if !slices.ContainsFunc(marks, func(m string) bool { return bytes.Contains(line, []byte(m)) }) {
+		if !slices.ContainsFunc(marks, func(m []byte) bool { return bytes.Contains(line, m) }) {
 			return bytes.IndexByte(line, '\\') >= 0 || bytes.Contains(line, []byte(`_b64":`))
 		}
 	}

@@ -80,7 +80,7 @@ func runBundle(t *Tool, o bundleFlags) error {
 		return err
 	}
 	b := &bundle{files: map[string][]byte{}, policies: map[string]bool{}}
-	if err := b.records(at.Log, filter, loc); err != nil {
+	if err := b.records(at.Log, filter); err != nil {
 		return err
 	}
 	if err := errors.Join(b.proofs(at.Log), b.context(at)); err != nil {
@@ -101,14 +101,9 @@ type bundle struct {
 	policies map[string]bool
 }
 
-func (b *bundle) records(log string, filter *audit.Filter, loc *time.Location) error {
-	var lines, table bytes.Buffer
-	w := csv.NewWriter(&table)
-	w.UseCRLF = true
-	table.WriteString("\ufeff") // for Excel
-	if err := w.Write(audit.CSVHeader()); err != nil {
-		return err
-	}
+func (b *bundle) records(log string, filter *audit.Filter) error {
+	var lines bytes.Buffer
+	var list []*audit.Parsed
 	o := queryFlags{}
 	rep, err := audit.Query(audit.QueryOptions{Dir: log, IndexDir: o.indexDir(log)}, filter, func(line []byte, p *audit.Parsed) error {
 		if len(b.seqs) == maxBundle {
@@ -116,10 +111,10 @@ func (b *bundle) records(log string, filter *audit.Filter, loc *time.Location) e
 		}
 		b.seqs = append(b.seqs, p.Seq)
 		b.policies[p.Pol] = true
+		list = append(list, p)
 		lines.Write(append(line, '\n'))
-		return w.Write(audit.CSVRow(p, loc))
+		return nil
 	})
-	w.Flush()
 	switch {
 	case err != nil:
 		return err
@@ -128,8 +123,23 @@ func (b *bundle) records(log string, filter *audit.Filter, loc *time.Location) e
 	case len(b.seqs) == 0:
 		return usage("no record meets the conditions")
 	}
-	b.files["records.jsonl"], b.files["records.csv"] = lines.Bytes(), table.Bytes()
-	return w.Error()
+	b.files["records.jsonl"] = lines.Bytes()
+	b.files["records.csv"], err = table(list)
+	return err
+}
+
+// table is a table of records as spreadsheets read it. Its times are UTC, so that whoever checks a bundle can make it again.
+func table(list []*audit.Parsed) ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString("\ufeff") // for Excel
+	w := csv.NewWriter(&b)
+	w.UseCRLF = true
+	rows := [][]string{audit.CSVHeader()}
+	for _, p := range list {
+		rows = append(rows, audit.CSVRow(p, time.UTC))
+	}
+	err := w.WriteAll(rows)
+	return b.Bytes(), err
 }
 
 func (b *bundle) proofs(log string) error {
@@ -236,7 +246,7 @@ func runBundleCheck(t *Tool, o bundleFlags) error {
 		return err
 	}
 	proof := b.files["records.tlog-proof"]
-	list, err := audit.CheckProof(proof, audit.ProofOptions{Keys: keys, Retired: o.retired})
+	list, err := checkProof(proof, audit.ProofOptions{Keys: keys, Retired: o.retired})
 	if err != nil {
 		return err
 	}
@@ -290,18 +300,23 @@ func (b *bundle) whole() error {
 	return nil
 }
 
-// sameRecords: what people read in records.jsonl is what the proof shows, changes of keys aside.
+// sameRecords: what people read in records.jsonl and records.csv is what the proof shows, changes of keys aside.
 func (b *bundle) sameRecords(list []audit.Proven) error {
 	var proved []byte
+	var shown []*audit.Parsed
 	lines := b.files["records.jsonl"]
 	for _, p := range list {
 		if p.Record.Ev == "audit.epoch" && !bytes.Contains(lines, p.Line) {
 			continue
 		}
 		proved = append(append(proved, p.Line...), '\n')
+		shown = append(shown, p.Record)
 	}
 	if !bytes.Equal(proved, lines) {
 		return &BundleError{"records.jsonl does not hold the records that are proved"}
+	}
+	if cells, err := table(shown); err != nil || !bytes.Equal(cells, b.files["records.csv"]) {
+		return &BundleError{"records.csv is not a table of the records that are proved"}
 	}
 	return nil
 }
@@ -320,7 +335,7 @@ const bundleReadme = `访问日志证据包 / Evidence from an access log
 
 一、内容
 records.jsonl        日志原文,每行一条记录
-records.csv          同样的记录,表格形式(仅供阅读;以 records.jsonl 为准)
+records.csv          同样的记录,表格形式,时间为 UTC(核验时一并比对)
 records.tlog-proof   每条记录的存在证明(C2SP tlog-proof,RFC 6962)
 checkpoint           制作时日志的最新检查点
 verification.key     日志目录中的验证密钥(仅供对照)
@@ -335,11 +350,11 @@ SHA256SUMS           以上各文件的 SHA-256
 
 三、不能证明的事项
 本包证明所列记录确在日志之中;不证明没有其他记录(请对整份日志运行 matterfs-audit verify),
-也不证明服务器时钟准确。
+也不证明服务器时钟准确。policies/ 与 checkpoint 不在证明之内:目录名即策略的哈希,记录中的 pol 是它的前 12 位。
 
 1. Contents
 records.jsonl        the records as they stand in the log, a line each
-records.csv          the same as a table, for reading; records.jsonl counts
+records.csv          the same as a table, times in UTC; it is compared too
 records.tlog-proof   a proof for each record (C2SP tlog-proof, RFC 6962)
 checkpoint           the newest checkpoint when this was made
 verification.key     the verification keys in the log directory, for comparison only
@@ -354,4 +369,5 @@ c) Exit code 0: each record was sealed under that key and is unchanged to the by
 
 3. What this does not prove
 That no other records exist (run matterfs-audit verify on the whole log), nor that the server's clock was right.
+policies/ and checkpoint are not proved: a directory is named by the hash of the policy, which begins with the pol of the records.
 `

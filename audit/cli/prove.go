@@ -103,7 +103,7 @@ func runCheck(t *Tool, o proveFlags) error {
 
 // check prints the records that a proof shows; the changes of keys among them only as they stand in the log.
 func (t *Tool) check(proof []byte, o audit.ProofOptions, loc *time.Location) error {
-	list, err := audit.CheckProof(proof, o)
+	list, err := checkProof(proof, o)
 	if err != nil {
 		return err
 	}
@@ -120,4 +120,18 @@ func (t *Tool) check(proof []byte, o audit.ProofOptions, loc *time.Location) err
 	t.say(msgProofOK, n, origin(o.Keys))
 	t.say(msgProofNote)
 	return nil
+}
+
+func checkProof(proof []byte, o audit.ProofOptions) ([]audit.Proven, error) {
+	list, err := audit.CheckProof(proof, o)
+	if bad := (*audit.NoteError)(nil); errors.As(err, &bad) && !asProof(err) {
+		return nil, usage("--key: %v", err)
+	}
+	return list, err
+}
+
+// asProof: a proof can fail because of a note in it; that is not the fault of the command line.
+func asProof(err error) bool {
+	var e *audit.ProofError
+	return errors.As(err, &e)
 }

@@ -59,7 +59,7 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) in
 // exitCode is the code of an error that was told.
 func exitCode(err error) int {
 	var proof *audit.ProofError
-	checked := errors.As(err, &proof) && (proof.Block > 0 || proof.Seq == 0)
+	checked := errors.As(err, &proof) && (proof.Block > 0 || proof.Seq == 0) // not: a proof that cannot be made
 	for _, row := range []struct {
 		match bool
 		code  int
@@ -98,6 +98,9 @@ func newRoot(stdout, stderr io.Writer, lang string) *cobra.Command {
 	root := &cobra.Command{
 		Use: "matterfs-audit", Short: "read and verify a copy of a matterfs log",
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return &cli.UsageError{Msg: "matterfs-audit needs a verb; see matterfs-audit --help"}
+		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	asJSON := root.PersistentFlags().Bool("json", false, "report as JSON on one line; records as they stand in the log")

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+func TestExitCodes(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "audit.jsonl"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, []byte("hello\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	key, err := note.NewEd25519VerifierKey("matterfs-audit/00112233445566778899aabbccddeeff", make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		code       int
+		args, says string
+	}{
+		{2, "nonsense", "unknown command"},
+		{2, "query usr=a " + dir, `did you mean "user"`},
+		{2, "verify " + dir, "--store-id"},
+		{1, "query ok " + filepath.Join(dir, "none"), "no such file"},
+		{0, "query ok --count --no-index " + dir, "副本"},
+		{1, "prove 1 --dir " + dir, "record 1: is not in the log"},
+		{2, "prove --check " + text, "--key"},
+		{2, "prove --check " + text + " --key a+b", "--key: verification key"},
+		{10, "prove --check " + text + " --key " + key, "is no proof"},
+		{0, "verify --store-id 00112233445566778899aabbccddeeff " + dir, ""},
+		{1, "checkpoint " + dir, "no seal yet"},
+	} {
+		var out, talk bytes.Buffer
+		env := func(name string) string { return map[string]string{"LANG": "zh_CN.UTF-8"}[name] }
+		if code := run(strings.Fields(c.args), &out, &talk, env); code != c.code || !strings.Contains(talk.String(), c.says) {
+			t.Errorf("%s: code %d, %q, %q", c.args, code, &out, &talk)
+		}
+	}
+}
