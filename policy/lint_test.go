@@ -79,6 +79,18 @@ func TestWarnsOfWhatCannotBeMet(t *testing.T) {
 	}
 }
 
+// TestWarnsOfRoot: who has uid 0 shares it with every service of the machine; somebody who
+// has left has it no more.
+func TestWarnsOfRoot(t *testing.T) {
+	for status, want := range map[string]int{"active": 1, "departed": 0} {
+		text := "levels: { low: {} }\nroles: { r: { clearance: low, rights: [read] } }\nusers:\n  li: { uid: 0, role: r, status: " + status + " }\n"
+		got := findings(mustParse(t, text).Warnings())
+		if len(got) != want || want == 1 && got[0] != `firm.yaml:6:14 uid 0 is root: everything that runs as root would act as "li"` {
+			t.Errorf("%s: %q", status, got)
+		}
+	}
+}
+
 func TestLint(t *testing.T) {
 	p := mustParse(t, lintFirm)
 	want := []string{

@@ -16,6 +16,11 @@ func (b *builder) warn() {
 	for _, t := range b.p.tags {
 		unmeetable(t.pos, "tag", t.purpose, false)
 	}
+	for _, u := range b.p.users {
+		if u.HasUID && u.UID == 0 && !u.departed {
+			u.uidAt.warnf("give this person an account of their own", "uid 0 is root: everything that runs as root would act as %q", u.Name)
+		}
+	}
 	for _, m := range b.p.matters {
 		b.waiting(m)
 	}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -59,8 +60,17 @@ func (s *source) reportSyntax(text string, err error) {
 	line := min(breakingLine(text), len(s.lines))
 	indent := len(s.lines[line-1]) - len(strings.TrimLeft(s.lines[line-1], " "))
 	msg := yamlPrefix.ReplaceAllString(err.Error(), "")
-	s.at(line, indent+1).errorf("check quotes, brackets and indentation here and on the line above", "%s", msg)
+	hint := "check quotes, brackets and indentation here and on the line above"
+	if i := strings.IndexAny(s.lines[line-1], fullWidth); i >= 0 {
+		wide, _ := utf8.DecodeRuneInString(s.lines[line-1][i:])
+		hint += fmt.Sprintf("; %c is full-width, YAML needs the ASCII one", wide)
+	}
+	s.at(line, indent+1).errorf(hint, "%s", msg)
 }
+
+// fullWidth are the marks of a Chinese keyboard that stand where YAML needs others. A
+// colon is found before.
+const fullWidth = "，、｛｝［］【】“”‘’＃"
 
 // linearSearch is the work (lines times bytes) up to which every beginning is
 // tried.
