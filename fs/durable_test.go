@@ -27,7 +27,7 @@ func writeDsync(args []string) error {
 }
 
 // A write that asked to be durable, by its descriptor or by itself, fails when the disk does
-// not make it so.
+// not make it so, and the file takes nothing more until it was closed and read from the disk.
 func TestFailedSyncIsNoSuccess(t *testing.T) {
 	var broken atomic.Bool
 	d := setup{disk: func(disk store.Disk) store.Disk {
@@ -60,14 +60,17 @@ func TestFailedSyncIsNoSuccess(t *testing.T) {
 	if got := runs(t, lead, "write-dsync", d.in("合同.txt")); got != "EIO" {
 		t.Errorf("RWF_DSYNC on a disk that cannot sync: %s, want EIO", got)
 	}
-	if _, err := plain.WriteAt([]byte("四"), 0); err != nil {
-		t.Errorf("a write that asked for nothing: %v", err)
-	}
 	lead.Refused(plain.Fsync(), syscall.EIO)
 	broken.Store(false)
+	// What the kernel has kept of it is not known: a second fsync must not say that all is well.
+	lead.Refused(plain.Fsync(), syscall.EIO)
+	_, err := plain.WriteAt([]byte("四"), 0)
+	lead.Refused(err, syscall.EIO)
 	for _, f := range []*as.File{full, data, plain} {
 		lead.Does(f.Close())
 	}
+	lead.Reads(d.in("合同.txt"), "三") // as the disk has it
+	lead.Writes(d.in("合同.txt"), "四")
 	lead.Reads(d.in("合同.txt"), "四")
 }
 
