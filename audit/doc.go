@@ -22,8 +22,22 @@
 //		return syscall.EIO
 //	}
 //
-// When a record cannot be written (disk full, I/O error, file replaced by somebody) what was written of it is cut off again and
-// Append refuses with ErrUnavailable until writing works; the first record after that says since when and how often it refused.
+// When a record cannot be written (I/O error, file replaced by somebody) what was written of it is cut off again and Append refuses
+// with ErrUnavailable until writing works; the first record after that says since when, how often it refused and why.
+//
+// With Options.Reserve a full disk stops disclosure only. Blocks are held after the end of the live file; while they cannot be
+// held whole, Append refuses, and what was changed is recorded there:
+//
+//	log.Begin()
+//	defer log.End()
+//	if err := log.Ready(); err != nil {
+//		return syscall.EIO // not changed
+//	}
+//	change()
+//	log.AppendAs(audit.Change, &audit.Record{Ev: "write", ...}) // has room, whatever others do meanwhile
+//
+// One goroutine writes. When a write or a sync takes longer than five seconds callers are refused at once with ErrSlow; records of
+// changes that were made already are written when the disk comes back, and then the log serves again by itself.
 //
 // With Options.Rotate the live file becomes an older segment at SegmentSize and at midnight, and all older segments but the newest
 // are compressed in the background; with Options.Retain those that are old enough are deleted, unless a legal hold stands (WriteHold).

@@ -21,12 +21,18 @@ const (
 // DefaultReserve is room for about ten thousand records of changes, bytes.
 const DefaultReserve = 8 << 20
 
+// ReserveFor is the reserve for a log in dir: DefaultReserve, on a small file system an eighth of it.
+func ReserveFor(dir string) int64 {
+	var st unix.Statfs_t
+	if unix.Statfs(dir, &st) != nil || st.Blocks == 0 {
+		return DefaultReserve
+	}
+	return min(DefaultReserve, int64(st.Blocks)*st.Bsize/8)
+}
+
 // MostOfChange is how many bytes of the reserve one change is promised. The longest record of a rename, with two paths and a
 // program's path of 4096 control characters each, needs 75 KB.
 const MostOfChange = 128 << 10
-
-// reserveStep is how much more than needed is taken at a time, so that few records ask the file system.
-const reserveStep = 1 << 20
 
 // Begin says that a change may be made, and recorded as one Change, before End. It never fails; Ready decides.
 func (l *Log) Begin() { l.changes.Add(1) }
@@ -78,7 +84,7 @@ func (l *Log) secured(n int64) error {
 	if !l.reserves() || l.held >= size+n+l.o.Reserve {
 		return nil
 	}
-	from, to := max(l.held, size), size+n+l.o.Reserve+reserveStep
+	from, to := max(l.held, size), size+n+l.o.Reserve+l.o.Reserve/8 // more than needed: few records ask the file system
 	err := l.live.Allocate(from, to-from)
 	switch {
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS):
@@ -105,7 +111,7 @@ func (l *Log) giveBack() error {
 // roomForAnother says whether a second live file can be held beside this one: a rotation can wait, records cannot.
 func (l *Log) roomForAnother() bool {
 	free := l.free.Load()
-	return !l.reserves() || free < 0 || free >= 2*(l.o.Reserve+reserveStep)
+	return !l.reserves() || free < 0 || free >= 2*l.o.Reserve
 }
 
 // Free returns how many bytes the file system of the log has left for it beside the reserve, as of the last second; negative when

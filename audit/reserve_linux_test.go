@@ -216,7 +216,13 @@ func TestFileSystemWithoutReserve(t *testing.T) {
 }
 
 func TestFreeIsMeasured(t *testing.T) {
-	_, l := reserving(t)
+	o, l := reserving(t)
+	if got := ReserveFor(o.Dir); got != 512<<10 {
+		t.Errorf("a disk of 4 MiB has a reserve of %d", got)
+	}
+	if got := ReserveFor("/proc"); got != DefaultReserve {
+		t.Errorf("where sizes are not known the reserve is %d", got)
+	}
 	if free := l.Free(); free <= 0 || free > 4<<20 {
 		t.Errorf("%d bytes free on a disk of 4 MiB", free)
 	}
