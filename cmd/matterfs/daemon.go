@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"matterfs/audit"
@@ -255,12 +257,23 @@ func (d *daemon) openStore(context.Context) error {
 	}
 	key := d.keys.StoreKey(storePurpose)
 	defer key.Wipe()
-	d.store, err = store.Open(disk, d.keys.StoreID(), key, d.keys, store.Options{Logger: d.storeLogger, Now: time.Now, Recovered: d.recordRecovery})
+	d.store, err = store.Open(disk, d.keys.StoreID(), key, d.keys, store.Options{
+		Logger: d.storeLogger, Now: time.Now, Recovered: d.recordRecovery, Descriptors: descriptorLimit,
+	})
 	if err != nil {
 		return fmt.Errorf("data %s: %w", d.s.Data, err)
 	}
 	d.onClose(func() { d.warn("close store", d.store.Close()) })
 	return nil
+}
+
+// descriptorLimit is how many descriptors this process may have now.
+func descriptorLimit() int {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
+		return wantFiles
+	}
+	return int(min(l.Cur, math.MaxInt32))
 }
 
 // storeLogger receives the store's diagnostics: key, value, key, value.

@@ -34,6 +34,8 @@ func (d *Object) createOrLookup(name string, a NewAttr, excl bool) (o *Object, c
 		return nil, false, syscall.EEXIST
 	case err != syscall.ENOENT:
 		return o, false, err
+	case !d.s.mayOpen(1):
+		return nil, false, syscall.EMFILE // else an empty file would be left
 	}
 	o, err = d.newFile(name, kindFile, a, nil)
 	return o, err == nil, err

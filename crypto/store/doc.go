@@ -173,11 +173,13 @@
 // file (posix_fadvise) and recovers what is on the disk: everything up to the last
 // fsync that worked, and of what was written since any part. The mark of an open
 // store stays at Close, so that the next Open looks at its files as after a crash.
-// A change of a file that panics does the same to it.
-// Of folders and the side files of long names the next sync writes new ones. That
-// a sync of a directory's entries fails is left to the backing file system, whose
-// journal stops then, and so is a daemon that dies between a failed fsync of nothing
-// but a mode and the last close.
+// A change of a file that panics does the same to it. Of folders and the side files
+// of long names the next sync writes new ones. Not covered: a failed sync of a
+// directory's entries, since the journal of the backing file system stops then, and
+// a daemon that dies between a failed fsync of nothing but a mode and the last close.
+//
+// When descriptors are scarce files stop being opened (EMFILE) while there are some
+// left for the rest of the process: [Options].Descriptors.
 //
 // # Keys wear out
 //

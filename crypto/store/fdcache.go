@@ -14,6 +14,7 @@ import (
 type fdCache struct {
 	mu    sync.Mutex // a leaf lock; guards all fields, every Object.fd and its keys
 	limit int
+	may   func() int // how many the process may have; nil: any number
 	open  int
 	idle  fdEntry // ring of unpinned entries, idle.next the latest used
 }
@@ -56,7 +57,7 @@ func (c *fdCache) put(o *Object, node Node) {
 	c.mu.Lock()
 	o.fd = &fdEntry{node: node, owner: o, pins: 1}
 	c.open++
-	old := c.evict(c.limit)
+	old := c.evict(c.idleLimit())
 	c.mu.Unlock()
 	closeAll(old)
 }
@@ -68,9 +69,39 @@ func (c *fdCache) unpin(o *Object) {
 		e.prev, e.next = &c.idle, c.idle.next
 		e.prev.next, e.next.prev = e, e
 	}
-	old := c.evict(c.limit)
+	old := c.evict(c.idleLimit())
 	c.mu.Unlock()
 	closeAll(old)
+}
+
+// spareDescriptors are those that are not for backing files: the log, the control
+// socket, requests that are looking something up.
+const spareDescriptors = 256
+
+// idleLimit keeps what nobody uses from taking the descriptors of the rest.
+func (c *fdCache) idleLimit() int {
+	if c.may == nil {
+		return c.limit
+	}
+	return min(c.limit, c.may()/4)
+}
+
+// openLimit is how many files may be open: each may need a journal too.
+func (c *fdCache) openLimit() int {
+	if c.may == nil {
+		return 1 << 30
+	}
+	n := c.may()
+	return max((n-n/4-spareDescriptors)/2, 16)
+}
+
+// mayOpen reports whether one more file may be open; some are left for a time
+// after their last close, which is not done when there are many.
+func (s *Store) mayOpen(part int) bool {
+	s.mu.Lock()
+	n := len(s.handles)
+	s.mu.Unlock()
+	return n < s.fds.openLimit()/part
 }
 
 // forget closes the node of an object that nobody holds any more.

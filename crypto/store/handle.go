@@ -15,7 +15,8 @@ type Handle struct {
 	closed   atomic.Bool
 }
 
-// Open opens the file. Its length and its last block are authenticated now, the
+// Open opens the file; EMFILE when as many are open as [Options].Descriptors
+// allows. Its length and its last block are authenticated now, the
 // others when they are read; *[CorruptError] when they are not as they should
 // be, EISDIR and ELOOP for what is no file.
 func (o *Object) Open(write bool) (*Handle, error) {
@@ -44,6 +45,10 @@ func (o *Object) open(write bool) (*Handle, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.f == nil {
+		if o.kind == kindFile && !o.s.mayOpen(1) {
+			o.unpin()
+			return nil, syscall.EMFILE
+		}
 		c.f = node.(File)
 		if err := c.checkEnd(); err != nil {
 			c.f = nil

@@ -18,7 +18,7 @@ func (c *content) park() bool {
 	if s.opts.JournalAge < 0 || !c.records() || c.sound() != nil || !c.careful() || s.closed.Load() {
 		return false
 	}
-	if s.parked.Add(1) > maxParked {
+	if s.parked.Add(1) > maxParked || !s.mayOpen(2) {
 		s.parked.Add(-1)
 		return false
 	}

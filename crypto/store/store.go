@@ -48,6 +48,10 @@ type Options struct {
 	// MaxDescriptors is how many backing descriptors are kept open for objects
 	// without handles; 0 means 1024. An object with open handles needs one more.
 	MaxDescriptors int
+	// Descriptors returns how many descriptors the process may have open now; nil
+	// means more than are ever used. A file that would leave too few for the rest
+	// of the process is not opened: EMFILE.
+	Descriptors func() int
 	// MaxZeroFill is how many bytes of zeros one write far beyond the valid end
 	// may seal before it is refused with EFBIG; 0 means 4 GiB.
 	MaxZeroFill uint64
@@ -159,6 +163,7 @@ func Open(d Disk, storeID crypto.ID, storeKey *crypto.Key, keys Keys, o Options)
 		handles: map[*content]struct{}{}, fresh: map[crypto.ID]freshness{}, stale: map[crypto.ID]struct{}{},
 		suspects: map[crypto.ID]struct{}{}}
 	s.fds = newFDCache(s.opts.MaxDescriptors)
+	s.fds.may = s.opts.Descriptors
 	if err := s.open(storeKey); err != nil {
 		s.closeDirs()
 		return nil, err
