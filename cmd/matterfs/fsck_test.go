@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"matterfs/audit"
 	"matterfs/crypto"
@@ -193,6 +196,45 @@ func TestShownName(t *testing.T) {
 	for name, want := range map[string]string{"合同.txt": "合同.txt", "a b": "a b", "a\x1b[2Jb": `"a\x1b[2Jb"`, "a\u202eb": `"a\u202eb"`, "\xff": `"\xff"`} {
 		if got := shownName(name); got != want {
 			t.Errorf("%q is shown as %s, want %s", name, got, want)
+		}
+	}
+}
+
+// What root made in a directory of the daemon's account is given to that account, and
+// nothing else: no link is followed.
+func TestGiveBack(t *testing.T) {
+	const uid, other = 10021, 10022
+	d, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "passwd")
+	for name, owner := range map[string]int{"audit.jsonl": 0, "audit-1.jsonl": other} {
+		if err := os.WriteFile(filepath.Join(d, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(filepath.Join(d, name), owner, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.WriteFile(elsewhere, nil, 0o600), os.Symlink(elsewhere, filepath.Join(d, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	owner := func(name string) (uid uint32) {
+		var st unix.Stat_t
+		if err := unix.Lstat(name, &st); err != nil {
+			t.Fatal(err)
+		}
+		return st.Uid
+	}
+	giveBack(d)
+	if got := owner(filepath.Join(d, "audit.jsonl")); got != 0 {
+		t.Errorf("in a directory of root a file went to uid %d", got)
+	}
+	if err := os.Chown(d, uid, uid); err != nil {
+		t.Fatal(err)
+	}
+	giveBack(d, filepath.Join(d, "none"))
+	for name, want := range map[string]uint32{filepath.Join(d, "audit.jsonl"): uid, filepath.Join(d, "audit-1.jsonl"): other,
+		filepath.Join(d, "link"): 0, elsewhere: 0} {
+		if got := owner(name); got != want {
+			t.Errorf("%s belongs to uid %d, want %d", name, got, want)
 		}
 	}
 }

@@ -215,7 +215,7 @@ var messages = map[msg][2]string{
 	msgLogUntidy:        {"older parts of the log are not compressed or deleted in time: %v", "旧日志未能压缩或按期清理:%v"},
 	msgInitLogKey:       {"verification key of the log; keep it away from this machine, audit verify --key proves with it that nobody rewrote the log:", "日志验证公钥;请保存在本机以外,audit verify --key 凭它证明日志未被改写:"},
 	msgInitNext:         {"next: edit %s, then run: matterfs policy check %s && matterfs mount %s MOUNTPOINT", "下一步:编辑 %s,然后运行:matterfs policy check %s && matterfs mount %s 挂载点"},
-	msgFsckOK:           {"store ok: %d matters, %d folders, %d files, %d links, %s read, %d leftovers", "数据完好:案件 %d,文件夹 %d,文件 %d,链接 %d,读取 %s,残留 %d"},
+	msgFsckOK:           {"store ok: %d matters, %d folders, %d files, %d links, %s, %d leftovers", "数据完好:案件 %d,文件夹 %d,文件 %d,链接 %d,共 %s,残留 %d"},
 	msgFsckBad:          {"store not ok: %d damaged, %d leftovers, %d moved aside", "数据有问题:损坏 %d,残留 %d,已移开 %d"},
 	msgFsckLost:         {"%d things were put aside earlier in .mfs.lost of the data directory; those that fsck put there stand in list.jsonl", "数据目录的 .mfs.lost 中有 %d 项先前移开的内容;由 fsck 移入的记录在 list.jsonl"},
 	msgFsckSpan:         {"compared with records %d to %d of the log, %d crashes among them", "已与日志第 %d 至 %d 条记录比对,其间崩溃 %d 次"},
