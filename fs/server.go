@@ -86,10 +86,11 @@ func newFileSystem(o Options) *fileSystem {
 		o.Mounter = direct{}
 	}
 	f := &fileSystem{
-		opts: o, log: o.Logger, now: o.Now, started: o.Now().Truncate(time.Second), daemonUID: uint32(os.Geteuid()),
+		opts: o, log: o.Logger, started: o.Now().Truncate(time.Second), daemonUID: uint32(os.Geteuid()),
 		nodes: newNodeTable(), handles: newHandleTable(), procs: newProcCache(), refusals: newRefusals(), dropper: newDropper(),
 		misses: newMisses(), notices: newNotices(),
 	}
+	f.now = (&steady{read: o.Now, off: &f.off}).now
 	f.mender = newMender(f)
 	f.state.Store(&state{policy: o.Policy, env: o.Env, gen: 1})
 	f.loadRoots()
