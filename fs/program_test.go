@@ -33,6 +33,7 @@ func programNamed(name string) func(args []string) error {
 		"walk-stream":    walkStream,
 		"storm":          storm,
 		"storm-mapped":   stormMapped,
+		"clients":        clients,
 		"look-at-all":    lookAtAll,
 		"write-and-stat": writeAndStat,
 		"ctimes":         printTimes,
