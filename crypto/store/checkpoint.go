@@ -87,7 +87,7 @@ func (c *content) hold() error {
 		return err
 	}
 	c.held = st.Mtime
-	if c.mtime.After(c.held) {
+	if !c.mtime.IsZero() {
 		c.held = c.mtime
 	}
 	return nil
@@ -114,8 +114,7 @@ func (c *content) trim() error {
 // load.
 func (c *content) finish() error {
 	if c.o.Unlinked() {
-		c.closeJournal()
-		return nil
+		return nil // whoever still knows the object may open it again
 	}
 	if err := c.sound(); err != nil {
 		return err

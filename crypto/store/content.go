@@ -71,7 +71,7 @@ type content struct {
 	loose       bool        // the backing file may be longer than it should be
 	kept        bool        // synced since it became live
 	metaChanged bool        // times or attributes changed since the last sync
-	mtime       time.Time   // of the last write to the journal; zero: the inode's
+	mtime       time.Time   // of the last write, once one went to the journal; zero: the inode's
 	held        time.Time   // what attr says while blocks are copied; zero: what is
 	j           *journal    // nil while there is none
 	known       extent      // what the journal's last durable commit record says
@@ -107,16 +107,15 @@ func (c *content) begin(s crypto.Slot, at int) {
 	c.dirty.Store(false)
 }
 
+// attr completes what the backing inode says. mu is held since that was asked.
 func (c *content) attr(a *Attr) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
 	a.Size, a.Mode, a.UID, a.GID = c.size, c.disk.Mode, c.disk.UID, c.disk.GID
 	a.Birth = c.birth
-	if !c.held.IsZero() {
-		a.Mtime = c.held
-	}
-	if c.mtime.After(a.Mtime) {
+	switch {
+	case !c.mtime.IsZero():
 		a.Mtime = c.mtime
+	case !c.held.IsZero():
+		a.Mtime = c.held
 	}
 	if c.mtime.After(a.Ctime) {
 		a.Ctime = c.mtime
@@ -237,6 +236,15 @@ func (c *content) setMode(f File, mode uint32) error {
 	return c.keepTimes(f, func() error { return c.writeSlot(f, s) })
 }
 
+// touched takes now for the time of the last write, if the inode does not say so:
+// it may have the time of an earlier write, or one that somebody set, even to
+// come. mu is held.
+func (c *content) touched() {
+	if !c.mtime.IsZero() {
+		c.mtime = time.Now()
+	}
+}
+
 // keepTimes is keepTimes for the backing file: a write that went to the journal
 // has changed the time too.
 func (c *content) keepTimes(f File, change func() error) error {
@@ -247,7 +255,7 @@ func (c *content) keepTimes(f File, change func() error) error {
 	if err := change(); err != nil {
 		return err
 	}
-	if c.mtime.After(st.Mtime) {
+	if !c.mtime.IsZero() {
 		st.Mtime = c.mtime
 	}
 	if err := f.SetTimes(nil, &st.Mtime); err != nil {

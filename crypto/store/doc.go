@@ -151,7 +151,8 @@
 //
 // Nothing by old journals, those of other files, or records repeated, turned,
 // cut or flipped: what does not authenticate, does not rise or is older than the
-// slot does not count. Nothing by planting one: recovery finds the same file.
+// slot does not count. Nothing by planting one: recovery finds the same file. What
+// stands under a journal's name and is no regular file is not opened.
 // By removing a journal after a crash, or cutting it, that overwritten blocks are
 // as old as they are in place: the same as putting older blocks back. By cutting
 // the file of a crashed session below what a commit record or slot counts: EIO.

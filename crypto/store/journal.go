@@ -38,6 +38,7 @@ type journal struct {
 	end     int64            // behind the last record
 	durable int64            // the end at the last fdatasync
 	entry   bool             // its name is durable
+	wrote   time.Time        // of the last block; recovery takes the journal's time for it
 	timer   *time.Timer      // of the checkpoint; nil while it is empty
 }
 
@@ -76,18 +77,29 @@ func (c *content) namedJournal(j *journal) error {
 	}
 	defer parent.unpin()
 	j.parent, j.name = parent, journalName(stored)
-	create := func() (File, error) { return dir.CreateFile(j.name) }
 	return quietly(dir, func() error {
-		j.f, err = opening(c.o.s, create)
-		if !errors.Is(err, syscall.EEXIST) {
-			return err
-		}
-		c.o.s.log("a journal stood where there should be none", "object", c.o.id.String())
-		if err = dir.Unlink(j.name); err == nil {
-			j.f, err = create()
-		}
+		j.f, err = c.createJournal(dir, j.name)
 		return err
 	})
+}
+
+// createJournal makes an empty journal in place of whatever stands there. A
+// planted directory need not be empty: it is moved aside.
+func (c *content) createJournal(dir Dir, name string) (File, error) {
+	create := func() (File, error) { return dir.CreateFile(name) }
+	f, err := opening(c.o.s, create)
+	if !errors.Is(err, syscall.EEXIST) {
+		return f, err
+	}
+	c.o.s.log("a journal stood where there should be none", "object", c.o.id.String())
+	err = dir.Unlink(name)
+	if errors.Is(err, syscall.EISDIR) {
+		err = dir.Rename(name, c.o.s.lost, crypto.NewID().String(), true)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return create()
 }
 
 // quietly runs what changes the names in a directory without anybody having
@@ -142,6 +154,7 @@ func (c *content) record(b *batch) (int, error) {
 	j.end += int64(len(out))
 	c.valid, c.size = b.valid, max(c.size, b.end)
 	c.mtime = time.Now()
+	j.wrote = c.mtime
 	c.startTimer()
 	return len(b.p), nil
 }
@@ -159,7 +172,19 @@ func (c *content) commitRecord(size, valid uint64) error {
 		return err
 	}
 	c.j.end += crypto.RecordIndex + crypto.CommitSize
-	return nil
+	if c.j.wrote.IsZero() {
+		return nil
+	}
+	return c.j.f.SetTimes(nil, &c.j.wrote) // this was no write
+}
+
+// age makes the journal, if there is one, older than any time that somebody sets.
+func (j *journal) age() error {
+	if j == nil {
+		return nil
+	}
+	j.wrote = time.Unix(0, 0)
+	return j.f.SetTimes(nil, &j.wrote)
 }
 
 // copyHome writes the newest packages into place. mu need not be held: readers

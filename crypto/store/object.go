@@ -192,35 +192,35 @@ func (o *Object) Attr() (Attr, error) {
 		return Attr{}, err
 	}
 	defer o.unpin()
-	st, err := o.settled(node)
+	a, err := o.settled(node)
+	if err == nil && o.Unlinked() {
+		a.Nlink = 0
+	}
+	return a, err
+}
+
+// settled is the state between writes of slots, .mfs.dir and journalled blocks,
+// which move the modification time of the backing inode for a moment.
+func (o *Object) settled(node Node) (Attr, error) {
+	if o.dir != nil {
+		o.dir.metaMu.Lock()
+		defer o.dir.metaMu.Unlock()
+	} else {
+		o.file.mu.RLock()
+		defer o.file.mu.RUnlock()
+	}
+	st, err := node.Stat()
 	if err != nil {
 		return Attr{}, err
 	}
 	a := Attr{Kind: o.kind, Blocks: uint64(st.Blocks), Nlink: 1,
 		Atime: st.Atime, Mtime: st.Mtime, Ctime: st.Ctime}
-	if o.Unlinked() {
-		a.Nlink = 0
-	}
 	if o.dir != nil {
 		o.dir.attr(&a)
 	} else {
 		o.file.attr(&a)
 	}
 	return a, nil
-}
-
-// settled is the backing inode's state between writes of slots and .mfs.dir,
-// which move its modification time for a moment.
-func (o *Object) settled(node Node) (Stat, error) {
-	if o.dir != nil {
-		o.dir.metaMu.Lock()
-		defer o.dir.metaMu.Unlock()
-	}
-	if o.file != nil {
-		o.file.mu.RLock()
-		defer o.file.mu.RUnlock()
-	}
-	return node.Stat()
 }
 
 // SetAttr changes attributes and returns all of them. EISDIR for the size of a
@@ -271,6 +271,9 @@ func (o *Object) setTimes(atime, mtime *time.Time) error {
 		o.file.metaChanged = true
 		if mtime != nil {
 			o.file.mtime = time.Time{}
+			if err := o.file.j.age(); err != nil {
+				return err
+			}
 		}
 	}
 	return node.SetTimes(atime, mtime)

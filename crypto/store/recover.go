@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"matterfs/crypto"
 )
@@ -53,6 +54,7 @@ type redo struct {
 	writes uint64
 	high   uint64 // highest sequence that counts
 	news   bool   // some record is newer than the slot
+	wrote  bool   // and is a block
 	end    int64  // behind the last record
 }
 
@@ -108,7 +110,10 @@ func (r *redo) take(c *content, rec record, at int64) {
 	if rec.index == crypto.CommitLabel {
 		r.known = extent{max(r.known.size, rec.commit.Size), max(r.known.valid, rec.commit.Valid)}
 		r.writes = max(r.writes, rec.commit.BlockWrites-min(c.writes, rec.commit.BlockWrites))
-	} else if c.afterCut(rec.index, rec.seq) {
+		return
+	}
+	r.wrote = true
+	if c.afterCut(rec.index, rec.seq) {
 		r.blocks[rec.index] = redoBlock{at, rec.size, rec.seq}
 	}
 }
@@ -179,6 +184,10 @@ func (c *content) repair(dir Dir, stored string, f File, h *header, parent crypt
 	if j == nil && !torn && !moving && c.disk.Flags&flagTail == 0 {
 		return nil, nil
 	}
+	mtime, err := r.lastWrite(f)
+	if err != nil {
+		return nil, err
+	}
 	c.disk.Parent = parent
 	var blocks uint64
 	if j != nil || c.disk.Flags&flagTail != 0 {
@@ -186,7 +195,7 @@ func (c *content) repair(dir Dir, stored string, f File, h *header, parent crypt
 			return nil, err
 		}
 	}
-	if err := c.raise(f, j); err != nil {
+	if err := c.raise(f, mtime); err != nil {
 		return nil, err
 	}
 	if r.f != nil {
@@ -197,8 +206,8 @@ func (c *content) repair(dir Dir, stored string, f File, h *header, parent crypt
 
 // raise ends a recovery: the blocks durable, then slots that no record and no
 // block which was there before is newer than, then those durable. Only then may
-// the journal go.
-func (c *content) raise(f File, j File) error {
+// the journal go. The file gets the time of its last write.
+func (c *content) raise(f File, mtime time.Time) error {
 	breaks := c.o.s.opts.breaks
 	s := c.slot()
 	s.Flags = 0
@@ -213,7 +222,7 @@ func (c *content) raise(f File, j File) error {
 			return err
 		}
 	}
-	if err := c.writeRaised(f, j, s); err != nil {
+	if err := errors.Join(c.writeBoth(f, s), f.SetTimes(nil, &mtime)); err != nil {
 		return err
 	}
 	c.marked, c.known = false, extent{c.size, c.valid}
@@ -223,22 +232,18 @@ func (c *content) raise(f File, j File) error {
 	return c.syncFile(f, false)
 }
 
-// writeRaised writes the slots and leaves the file the time of its last write,
-// which may be the journal's.
-func (c *content) writeRaised(f File, j File, s crypto.Slot) error {
+// lastWrite returns the time of the last write before the crash: the later one of
+// the file's and the journal's. One that somebody set made the journal's an old one.
+func (r *redo) lastWrite(f File) (time.Time, error) {
 	st, err := f.Stat()
-	if err != nil {
-		return err
+	if err != nil || !r.wrote {
+		return st.Mtime, err
 	}
-	if j != nil {
-		if jst, err := j.Stat(); err == nil && jst.Mtime.After(st.Ctime) {
-			st.Mtime = jst.Mtime
-		}
+	j, err := r.f.Stat()
+	if err == nil && j.Mtime.After(st.Mtime) {
+		return j.Mtime, nil
 	}
-	if err := c.writeBoth(f, s); err != nil {
-		return err
-	}
-	return f.SetTimes(nil, &st.Mtime)
+	return st.Mtime, err
 }
 
 // told says what a recovery did, for the audit log.
@@ -262,8 +267,13 @@ func (c *content) told(r *redo, torn, moving bool, blocks uint64) (list []Recove
 }
 
 // findJournal opens the journal of a file that is being loaded; nil when there
-// is none.
+// is none. What is no regular file is none of ours, and not even opened: devices
+// do things when they are.
 func (c *content) findJournal(dir Dir, stored string) (File, error) {
+	st, err := dir.StatAt(journalName(stored))
+	if err == nil && st.Type != TypeFile || isGone(err) {
+		return nil, nil
+	}
 	j, err := opening(c.o.s, func() (File, error) { return dir.OpenFile(journalName(stored)) })
 	if isGone(err) {
 		return nil, nil
@@ -336,7 +346,7 @@ func (c *content) recut(dir Dir, stored string, f File, r *redo) error {
 		return nil // damaged: reading it will say so
 	}
 	if r.f == nil {
-		if r.f, err = opening(c.o.s, func() (File, error) { return dir.CreateFile(journalName(stored)) }); err != nil {
+		if r.f, err = c.createJournal(dir, journalName(stored)); err != nil {
 			return err
 		}
 	}

@@ -129,6 +129,7 @@ func (c *content) truncate(size uint64) error {
 		return err
 	}
 	c.size = size
+	c.touched()
 	return nil
 }
 
@@ -200,6 +201,7 @@ func (c *content) cut(b *batch) error {
 	}
 	c.marked, c.known = true, extent{b.end, b.end}
 	c.emptyJournal()
+	c.touched()
 	if len(b.p) == 0 {
 		return nil
 	}

@@ -29,7 +29,8 @@ func (c *content) sync() error {
 	c.syncMu.Lock()
 	defer c.syncMu.Unlock()
 	c.mu.Lock()
-	f, j, full := c.f, c.j, c.metaChanged
+	// The slot as long as there is no journal: it must not cover a first record that comes now.
+	f, j, full, now := c.f, c.j, c.metaChanged, c.slot()
 	c.metaChanged = false
 	c.mu.Unlock()
 	if f == nil {
@@ -43,7 +44,7 @@ func (c *content) sync() error {
 	case c.o.Unlinked():
 		err = c.fsync(f, full)
 	case j == nil:
-		err = c.syncSlot(f, full)
+		err = c.syncSlot(f, now, full)
 	case c.careful():
 		err = c.syncJournal(f, full)
 	default:
@@ -57,13 +58,10 @@ func (c *content) sync() error {
 	return err
 }
 
-// syncSlot is the fsync of a file without a journal: its blocks, then the slot
-// that counts them.
-func (c *content) syncSlot(f File, full bool) error {
-	c.mu.Lock()
-	now := c.slot()
+// syncSlot is the fsync of a file that had no journal when its slot was now: its
+// blocks, then the slot that counts them. Records made meanwhile are newer.
+func (c *content) syncSlot(f File, now crypto.Slot, full bool) error {
 	c.dirty.Store(false)
-	c.mu.Unlock()
 	if err := c.fsync(f, full); err != nil {
 		c.dirty.Store(true)
 		return err

@@ -243,6 +243,7 @@ func (c *content) put(b *batch) (int, error) {
 	c.writes += b.last - b.first + 1
 	n, err := c.f.WriteAt(out, blockOffset(b.first))
 	c.dirty.Store(true)
+	c.touched()
 	if err != nil {
 		return c.salvage(b, n), err
 	}
