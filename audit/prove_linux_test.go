@@ -178,6 +178,35 @@ func cutLine(text, what string) string {
 	return text[:i] + text[i+strings.Index(text[i:], "\n")+1:]
 }
 
+// treeOf is the root over lines and the path of one of them, by another implementation than ours.
+func treeOf(t *testing.T, lines [][]byte, leaf int64) (root tlog.Hash, path tlog.RecordProof) {
+	t.Helper()
+	var stored []tlog.Hash
+	read := tlog.HashReaderFunc(func(list []int64) (out []tlog.Hash, err error) {
+		for _, k := range list {
+			out = append(out, stored[k])
+		}
+		return out, nil
+	})
+	for i, l := range lines {
+		more, err := tlog.StoredHashes(int64(i), l, read)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored = append(stored, more...)
+	}
+	size := int64(len(lines))
+	root, err := tlog.TreeHash(size, read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err = tlog.ProveRecord(size, leaf, read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root, path
+}
+
 // Whoever takes the machine has the key of this hour. They rewrite a record of an hour before, sign the new tree with it and make a
 // proof. It holds where a key may speak for all records, and so does not.
 func TestProofWithTheKeyOfAnotherHour(t *testing.T) {
@@ -192,34 +221,8 @@ func TestProofWithTheKeyOfAnotherHour(t *testing.T) {
 	}
 	victim := 3
 	lines[victim-1] = bytes.Replace(lines[victim-1], []byte("zhang.wei"), []byte("wang.qian"), 1)
-	read := func(list []int64) (out []tlog.Hash, err error) {
-		var stored []tlog.Hash
-		for i, l := range lines {
-			more, err := tlog.StoredHashes(int64(i), l, tlog.HashReaderFunc(func(list []int64) (out []tlog.Hash, err error) {
-				for _, k := range list {
-					out = append(out, stored[k])
-				}
-				return out, nil
-			}))
-			if err != nil {
-				return nil, err
-			}
-			stored = append(stored, more...)
-		}
-		for _, k := range list {
-			out = append(out, stored[k])
-		}
-		return out, nil
-	}
 	size := int64(len(lines))
-	root, err := tlog.TreeHash(size, tlog.HashReaderFunc(read))
-	if err != nil {
-		t.Fatal(err)
-	}
-	path, err := tlog.ProveRecord(size, int64(victim-1), tlog.HashReaderFunc(read))
-	if err != nil {
-		t.Fatal(err)
-	}
+	root, path := treeOf(t, lines, int64(victim-1))
 	signed, err := keys.cur.sign(Origin(testStore), Checkpoint{Origin(testStore), uint64(size), root}.text())
 	if err != nil {
 		t.Fatal(err)

@@ -194,7 +194,7 @@ func BenchmarkQuery(b *testing.B) {
 	if _, err := Query(o, mustFilter(b, "matter=none"), func([]byte, *Parsed) error { return nil }); err != nil {
 		b.Fatal(err)
 	}
-	fmt.Fprintf(os.Stderr, "%d records in %d segments, %d MB on disk, indexes %d MB made in %.1f s\n", f.seq, days, size(b, f.dir)>>20, size(b, o.IndexDir)>>20,
+	fmt.Fprintf(os.Stderr, "%d records in %d segments, %d MB on disk, indexes %d KB made in %.1f s\n", f.seq, days, size(b, f.dir)>>20, size(b, o.IndexDir)>>10,
 		time.Since(started).Seconds())
 	for name, text := range map[string]string{
 		"matter":        fmt.Sprintf("matter=2026-%04d", busy[len(busy)/2]),
