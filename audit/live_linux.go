@@ -19,6 +19,9 @@ type liveFile interface {
 	Close() error
 }
 
+// File is the live file to Options.Wrap; one system call a method.
+type File = liveFile
+
 type osLive struct {
 	fd   int
 	path string

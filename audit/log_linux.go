@@ -23,6 +23,8 @@ type Options struct {
 	Retain       time.Duration    // with Rotate: delete segments older than this; 0: never. LeastRetention is the least
 	Seal         bool             // sign the log with keys kept in StateDir, see InitKeys
 	Reserve      int64            // bytes of the disk kept for records of changes while it is full, see Class; 0: none
+
+	Wrap func(File) File // nil, or stands between the log and the live file, so that tests can let it fail
 }
 
 // environ is what tests replace.
@@ -119,7 +121,19 @@ func (s *shown) set(change func(s *shown)) {
 
 // Open opens or creates the log of a store, checks its end against the head and repairs what a crash may leave.
 // It refuses with *TamperedError, *IncompleteError or ErrInUse.
-func Open(o Options) (*Log, error) { return open(o, realEnviron()) }
+func Open(o Options) (*Log, error) {
+	env := realEnviron()
+	if o.Wrap != nil {
+		env.live = func(dir string, group int) (liveFile, error) {
+			f, err := openLive(dir, group)
+			if err != nil {
+				return nil, err
+			}
+			return o.Wrap(f), nil
+		}
+	}
+	return open(o, env)
+}
 
 func open(o Options, env environ) (*Log, error) {
 	if o.StoreID == "" || o.Dir == "" || o.StateDir == "" {

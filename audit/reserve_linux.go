@@ -21,13 +21,18 @@ const (
 // DefaultReserve is room for about ten thousand records of changes, bytes.
 const DefaultReserve = 8 << 20
 
-// ReserveFor is the reserve for a log in dir: DefaultReserve, on a small file system an eighth of it.
+// ReserveFor is the reserve for a log in dir: DefaultReserve, on a small file system an eighth of it, and none where that does not
+// hold a single change.
 func ReserveFor(dir string) int64 {
 	var st unix.Statfs_t
 	if unix.Statfs(dir, &st) != nil || st.Blocks == 0 {
 		return DefaultReserve
 	}
-	return min(DefaultReserve, int64(st.Blocks)*st.Bsize/8)
+	n := min(DefaultReserve, int64(st.Blocks)*st.Bsize/8)
+	if n < MostOfChange {
+		return 0
+	}
+	return n
 }
 
 // MostOfChange is how many bytes of the reserve one change is promised. The longest record of a rename, with two paths and a

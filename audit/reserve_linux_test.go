@@ -220,6 +220,9 @@ func TestFreeIsMeasured(t *testing.T) {
 	if got := ReserveFor(o.Dir); got != 512<<10 {
 		t.Errorf("a disk of 4 MiB has a reserve of %d", got)
 	}
+	if got := ReserveFor(smallDisk(t)); got != 0 {
+		t.Errorf("a disk of 64 KiB has a reserve of %d", got)
+	}
 	if got := ReserveFor("/proc"); got != DefaultReserve {
 		t.Errorf("where sizes are not known the reserve is %d", got)
 	}

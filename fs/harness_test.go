@@ -172,7 +172,8 @@ type setup struct {
 	disk  func(store.Disk) store.Disk // wraps the backing disk
 	off   without                     // defences that are switched off before the mount
 
-	reserve int64 // that the log holds on its disk
+	reserve int64                       // that the log holds on its disk
+	logFile func(audit.File) audit.File // wraps the log's file
 }
 
 func (s setup) mount(t testing.TB) *drive {
@@ -195,7 +196,7 @@ func (s setup) mount(t testing.TB) *drive {
 	p := parse(t, s.files)
 	d.openStore(p, s.disk)
 	var err error
-	if d.log, err = audit.Open(audit.Options{Dir: d.path("log"), StateDir: d.path("state"), StoreID: "test-store", Reserve: s.reserve}); err != nil {
+	if d.log, err = audit.Open(audit.Options{Dir: d.path("log"), StateDir: d.path("state"), StoreID: "test-store", Reserve: s.reserve, Wrap: s.logFile}); err != nil {
 		t.Fatal(err)
 	}
 	f := newFileSystem(Options{Mountpoint: d.mnt, Store: d.store, Policy: p, Env: s.env, Audit: d.log, Logger: zerolog.New(os.Stderr), Now: s.now, OwnFolders: s.own})

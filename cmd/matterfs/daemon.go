@@ -213,7 +213,7 @@ func (d *daemon) openLog(context.Context) error {
 	}
 	group := d.auditGroup()
 	l, err := audit.Open(audit.Options{Dir: d.s.Log, StateDir: d.s.State, StoreID: d.storeID, Now: time.Now, Group: group,
-		Seal: true, Rotate: true, Retain: retain})
+		Seal: true, Rotate: true, Retain: retain, Reserve: audit.ReserveFor(d.s.Log)})
 	if err != nil {
 		return &logError{err}
 	}

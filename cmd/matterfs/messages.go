@@ -52,6 +52,7 @@ const (
 	msgAsRoot
 	msgGroupsSilent
 	msgLogDown
+	msgLogLow
 	msgIdentityInside
 	msgIdentityLoose
 	msgPassphrase
@@ -198,6 +199,7 @@ var messages = map[msg][2]string{
 	msgSwap:             {"the keys could not be locked in memory (RLIMIT_MEMLOCK): they may reach the swap", "密钥未能锁定在内存中(RLIMIT_MEMLOCK):可能被换出到磁盘"},
 	msgAsRoot:           {"the daemon runs as root; give it an account of its own: mount --user NAME, or user: in matterfs.yaml (see the README)", "守护进程以 root 运行;请为其指定专用账户:mount --user NAME,或在 matterfs.yaml 中写 user:(见 README)"},
 	msgGroupsSilent:     {"the system gave no answer about unix groups for %s: nobody is a member by group, and walls against groups stand for everybody", "系统已有 %s 未答复 unix 组的查询:按组授予的权限一律失效,针对组的隔离墙对所有人生效"},
+	msgLogLow:           {"the disk of the log has %s MiB left; when it is full nothing is served, only open documents can be saved", "日志所在磁盘只剩 %s MiB;写满后不再提供任何文件,只能保存已打开的文档"},
 	msgLogDown:          {"nothing can be recorded, so nothing is served: %v", "无法写入日志,因此不提供任何文件:%v"},
 	msgIdentityInside:   {"the identity %s lies inside the store: whoever copies the store has its key; keep it elsewhere", "身份文件 %s 位于库内:复制库的人同时得到密钥;请另行存放"},
 	msgIdentityLoose:    {"the identity %s can be read by others than its owner", "身份文件 %s 可被其所有者以外的人读取"},

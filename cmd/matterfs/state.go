@@ -156,7 +156,7 @@ var warningTexts = map[string]msg{
 	"policy.tests": msgTestsWarned, "policy.watch": msgWatchFailed,
 	"policy.pending": msgPolicyWaits, "policy.alone": msgAlone, "policy.emergency": msgPolicyAlone, "policy.unsealed": msgPolicyUnsealed,
 	"relabel.waits":   msgLabelWaits,
-	"log.unavailable": msgLogDown, "log.unsealed": msgLogUnsealed, "log.untidy": msgLogUntidy, "data.foreign": msgForeign, "data.matter": msgBadMatter,
+	"log.unavailable": msgLogDown, "log.low": msgLogLow, "log.unsealed": msgLogUnsealed, "log.untidy": msgLogUntidy, "data.foreign": msgForeign, "data.matter": msgBadMatter,
 	"data.damaged": msgDamaged, "policy.exposed": msgPolicyExposed, "state.unwritten": msgUnwritten,
 }
 
@@ -187,6 +187,7 @@ func (d *daemon) warnings() []warning {
 	if err := d.log.Healthy(); err != nil {
 		list = append(list, warn(true, "log.unavailable", err.Error()))
 	}
+	list = append(list, lowWarnings(d.log.Free())...)
 	if _, err := d.log.Sealed(); err != nil {
 		list = append(list, warn(true, "log.unsealed", err.Error()))
 	}
@@ -223,6 +224,20 @@ func (d *daemon) warnings() []warning {
 		list = append(list, warn(false, "kernel.old", release))
 	}
 	return append(list, d.s.warnings()...)
+}
+
+// Bytes left for the log at which status warns, and at which the drive counts as degraded.
+const (
+	logLow     = 512 << 20
+	logVeryLow = 64 << 20
+)
+
+// lowWarnings warn before the disk of the log is full; free is negative when it is not known.
+func lowWarnings(free int64) []warning {
+	if free < 0 || free >= logLow {
+		return nil
+	}
+	return []warning{warn(free < logVeryLow, "log.low", strconv.FormatInt(free>>20, 10))}
 }
 
 // warnings are those about where the parts of the store lie.

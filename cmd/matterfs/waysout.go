@@ -5,7 +5,7 @@ package main
 var waysOut = map[string]msg{
 	"policy.reload": hintPolicy, "policy.tests": hintTests, "policy.watch": hintWatch,
 	"policy.unsealed": hintUnwritten, "policy.emergency": hintApprove,
-	"log.unavailable": hintLog, "log.unsealed": hintLog, "log.untidy": hintLog, "state.unwritten": hintUnwritten,
+	"log.unavailable": hintLog, "log.low": hintLog, "log.unsealed": hintLog, "log.untidy": hintLog, "state.unwritten": hintUnwritten,
 	"data.matter": hintCorrupt, "data.damaged": hintCorrupt, "groups.silent": hintNoAnswer,
 }
 
