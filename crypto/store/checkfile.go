@@ -13,7 +13,6 @@ type fileTask struct {
 	in     *checkFolder
 	stored string
 	name   string // plain
-	err    error  // not nil: the name is not authentic, and only the shape is looked at
 }
 
 func (t *fileTask) finding(code CheckCode, err error, format string, args ...any) Finding {

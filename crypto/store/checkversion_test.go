@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -48,7 +47,7 @@ func TestVersionPromise(t *testing.T) {
 			}
 		}})
 		if seen < told {
-			t.Error(fmt.Sprintf("seed %d: the check sees version %d, %d was told", seed, seen, told))
+			t.Errorf("seed %d: the check sees version %d, %d was told", seed, seen, told)
 		}
 	}
 }
