@@ -205,7 +205,7 @@ func (b *belief) told(err error) error {
 // believed fails every sync of some workloads.
 func believed(tune func(*store.Options)) error {
 	runs := 0
-	for seed := uint64(1); seed <= 12; seed++ {
+	for seed := uint64(1); seed <= max(12/slowdown, 3); seed++ {
 		for at := 1; ; at++ {
 			ended, err := believe(seed, at, tune)
 			if err != nil {
@@ -217,7 +217,7 @@ func believed(tune func(*store.Options)) error {
 			runs++
 		}
 	}
-	if runs < 100 {
+	if runs < 100/slowdown {
 		return fmt.Errorf("only %d syncs failed", runs)
 	}
 	return nil
