@@ -86,8 +86,8 @@ var exitTable = []exitRow{
 	{asErr[*logError], exitLog, hintLog},
 	{isErr(audit.ErrUnavailable), exitLog, hintLog},
 	{asErr[*audit.LineError], exitTampered, hintTampered},
-	{proofFails, exitTampered, noMsg},
-	{asErr[*cli.BundleError], exitTampered, noMsg},
+	{proofFails, exitTampered, hintProof},
+	{asErr[*cli.BundleError], exitTampered, hintProof},
 
 	{asErr[*unwrittenError], exitLog, hintUnwritten},
 	{asErr[*statelog.RolledBackError], exitCorrupt, hintState},

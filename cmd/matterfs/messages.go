@@ -152,6 +152,7 @@ const (
 	hintStateStrange
 	hintUnwritten
 	hintTampered
+	hintProof
 	hintIncomplete
 	hintCorrupt
 	hintNotStore
@@ -301,25 +302,27 @@ var messages = map[msg][2]string{
 	hintStateNewer:   {"run the version of matterfs that wrote it", "请使用写入它的 matterfs 版本"},
 	hintStateStrange: {"nothing was changed; name the right state directory (--state, or state: in matterfs.yaml) or bring its newest copy back; where it is lost, matterfs state accept DIR --reason TEXT begins a new one", "未作任何更改;请指明正确的状态目录(--state 或 matterfs.yaml 中的 state:),或恢复其最新副本;若已丢失,matterfs state accept DIR --reason TEXT 可重新开始"},
 	hintUnwritten:    {"free space or mend the state directory, then run the command again before the daemon ends", "请释放空间或修复状态目录,并在守护进程结束前重新执行该命令"},
-	hintTampered:     {"keep a copy of the log and state directories as evidence, then run: matterfs audit verify DIR; to serve again bring the log back from its backup, or move its files and audit.head away: a new log begins", "请先备份日志和状态目录作为证据,然后运行:matterfs audit verify DIR;若要恢复服务,请从备份恢复日志,或移走日志文件和 audit.head,从新日志开始"},
-	hintIncomplete:   {"records are missing at the end: bring the log back from its backup; matterfs audit verify DIR shows where it stops", "日志末尾缺少记录:请从备份恢复;matterfs audit verify DIR 显示截止位置"},
-	hintCorrupt:      {"bring the named file back from the data backup", "请从数据备份恢复上述文件"},
-	hintNotStore:     {"is the volume with the data mounted? bring the data back from their backup, or name them with --data DIR", "数据所在的卷挂载了吗?请从备份恢复数据,或用 --data DIR 指定"},
-	hintExists:       {"nothing was changed; name another directory or file", "没有做任何改动;请另选目录或文件"},
-	hintOverlap:      {"data, keys, policy, log, state and the mountpoint must lie apart; move one of the two", "数据、密钥、策略、日志、状态目录和挂载点须互不包含;请移走其一"},
-	hintBusy:         {"matterfs umount MOUNTPOINT ends the daemon that serves it", "matterfs umount 挂载点 可结束正在服务的进程"},
-	hintNotEmpty:     {"mount on an empty directory; what lies in this one would be hidden", "请挂载到空目录;此目录中的内容会被遮住"},
-	hintMountpoint:   {"make it with mkdir first", "请先用 mkdir 建立"},
-	hintNotOurMount:  {"mount lists what is mounted where", "用 mount 命令查看挂载情况"},
-	hintOwner:        {"run: chown -R USER: DATA KEYS LOG STATE && chgrp -R GROUP DIR POLICY && chmod -R g+rX,o-rwx POLICY && chmod g+rx DIR; the directories above must let the user pass (matterfs init --user makes a new store so)", "请运行:chown -R USER: DATA KEYS LOG STATE && chgrp -R GROUP DIR POLICY && chmod -R g+rX,o-rwx POLICY && chmod g+rx DIR;其上各级目录须允许该账户通过(新建库可用 matterfs init --user)"},
-	hintKeeper:       {"run as root: umount MOUNTPOINT (with -l when it is in use), then mount anew", "请以 root 运行:umount 挂载点(使用中则加 -l),然后重新挂载"},
-	hintNoAnswer:     {"does the directory service (LDAP, sssd) answer? try: getent passwd root; getent group root", "目录服务(LDAP、sssd)是否正常?请试:getent passwd root; getent group root"},
-	hintWatch:        {"mend what the message names (often fs.inotify.max_user_watches), then mount anew; until then run matterfs policy reload after each change", "请消除所述原因(常为 fs.inotify.max_user_watches)后重新挂载;在此之前每次改动后运行 matterfs policy reload"},
-	hintApprove:      {"a security administrator looks at it (matterfs policy diff) and says: matterfs policy approve HASH", "请安全管理员查看(matterfs policy diff)后执行:matterfs policy approve HASH"},
-	hintFull:         {"free some space and try again", "请释放空间后重试"},
-	hintTaken:        {"nothing was written; choose another, and never the uid of somebody who has left", "没有写入任何内容;请另选,切勿使用离职人员的 uid"},
-	hintEdited:       {"look at what was changed, then run the command again", "请查看他人的改动,然后重新执行该命令"},
-	hintFuse:         {"run it as root, with the fuse module loaded (modprobe fuse)", "请以 root 运行,并加载 fuse 模块(modprobe fuse)"},
+	hintProof: {"do not rely on it; keep the file, ask whoever made it for a new one, and check that with the verification key that was kept elsewhere",
+		"请勿采信;请保留该文件,请制作者重新出具,并用另行保存的验证公钥核对"},
+	hintTampered:    {"keep a copy of the log and state directories as evidence, then run: matterfs audit verify DIR; to serve again bring the log back from its backup, or move its files and audit.head away: a new log begins", "请先备份日志和状态目录作为证据,然后运行:matterfs audit verify DIR;若要恢复服务,请从备份恢复日志,或移走日志文件和 audit.head,从新日志开始"},
+	hintIncomplete:  {"records are missing at the end: bring the log back from its backup; matterfs audit verify DIR shows where it stops", "日志末尾缺少记录:请从备份恢复;matterfs audit verify DIR 显示截止位置"},
+	hintCorrupt:     {"bring the named file back from the data backup", "请从数据备份恢复上述文件"},
+	hintNotStore:    {"is the volume with the data mounted? bring the data back from their backup, or name them with --data DIR", "数据所在的卷挂载了吗?请从备份恢复数据,或用 --data DIR 指定"},
+	hintExists:      {"nothing was changed; name another directory or file", "没有做任何改动;请另选目录或文件"},
+	hintOverlap:     {"data, keys, policy, log, state and the mountpoint must lie apart; move one of the two", "数据、密钥、策略、日志、状态目录和挂载点须互不包含;请移走其一"},
+	hintBusy:        {"matterfs umount MOUNTPOINT ends the daemon that serves it", "matterfs umount 挂载点 可结束正在服务的进程"},
+	hintNotEmpty:    {"mount on an empty directory; what lies in this one would be hidden", "请挂载到空目录;此目录中的内容会被遮住"},
+	hintMountpoint:  {"make it with mkdir first", "请先用 mkdir 建立"},
+	hintNotOurMount: {"mount lists what is mounted where", "用 mount 命令查看挂载情况"},
+	hintOwner:       {"run: chown -R USER: DATA KEYS LOG STATE && chgrp -R GROUP DIR POLICY && chmod -R g+rX,o-rwx POLICY && chmod g+rx DIR; the directories above must let the user pass (matterfs init --user makes a new store so)", "请运行:chown -R USER: DATA KEYS LOG STATE && chgrp -R GROUP DIR POLICY && chmod -R g+rX,o-rwx POLICY && chmod g+rx DIR;其上各级目录须允许该账户通过(新建库可用 matterfs init --user)"},
+	hintKeeper:      {"run as root: umount MOUNTPOINT (with -l when it is in use), then mount anew", "请以 root 运行:umount 挂载点(使用中则加 -l),然后重新挂载"},
+	hintNoAnswer:    {"does the directory service (LDAP, sssd) answer? try: getent passwd root; getent group root", "目录服务(LDAP、sssd)是否正常?请试:getent passwd root; getent group root"},
+	hintWatch:       {"mend what the message names (often fs.inotify.max_user_watches), then mount anew; until then run matterfs policy reload after each change", "请消除所述原因(常为 fs.inotify.max_user_watches)后重新挂载;在此之前每次改动后运行 matterfs policy reload"},
+	hintApprove:     {"a security administrator looks at it (matterfs policy diff) and says: matterfs policy approve HASH", "请安全管理员查看(matterfs policy diff)后执行:matterfs policy approve HASH"},
+	hintFull:        {"free some space and try again", "请释放空间后重试"},
+	hintTaken:       {"nothing was written; choose another, and never the uid of somebody who has left", "没有写入任何内容;请另选,切勿使用离职人员的 uid"},
+	hintEdited:      {"look at what was changed, then run the command again", "请查看他人的改动,然后重新执行该命令"},
+	hintFuse:        {"run it as root, with the fuse module loaded (modprobe fuse)", "请以 root 运行,并加载 fuse 模块(modprobe fuse)"},
 }
 
 // String is the language as libraries name it.
