@@ -157,7 +157,7 @@ func (c *content) lastSlots() error {
 func (c *content) finishNow() error {
 	c.freeze()
 	defer c.thaw()
-	if c.f == nil {
+	if !c.hasNode() {
 		return nil
 	}
 	err := c.finish()
@@ -178,10 +178,7 @@ func (c *content) detach(f File) error {
 	if c.j == nil || c.o.s.opts.breaks.renameLive {
 		return nil
 	}
-	if c.f == nil { // the last close failed and left the journal
-		c.f = f
-		defer func() { c.f = nil }()
-	}
+	defer c.lend(f)()
 	if err := c.checkpoint(); err != nil {
 		return err
 	}
@@ -189,6 +186,41 @@ func (c *content) detach(f File) error {
 	defer c.mu.Unlock()
 	c.removeJournal()
 	return nil
+}
+
+// lend gives a file that a failed last close left with its journal the node that
+// the caller has pinned, and returns how to take it back. Whoever opens the file
+// meanwhile keeps it.
+func (c *content) lend(f File) (takeBack func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.f != nil {
+		return func() {}
+	}
+	c.f = f
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.handles == 0 {
+			c.f = nil
+		} else if _, err := c.o.pin(); err != nil {
+			c.o.s.log("cannot keep a file open", "object", c.o.id.String(), "err", err)
+		}
+	}
+}
+
+// hasNode reports whether the file is open or parked.
+func (c *content) hasNode() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.f != nil
+}
+
+// isOpen reports whether handles of the file are open.
+func (c *content) isOpen() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.handles > 0
 }
 
 // startTimer plans the checkpoint that follows the first record. mu is held.
@@ -217,7 +249,7 @@ func (c *content) stopTimer() {
 func (c *content) checkpointLater(j *journal) {
 	c.freeze()
 	defer c.thaw()
-	if c.f == nil || c.j != j {
+	if !c.hasNode() || c.j != j {
 		return
 	}
 	c.mu.Lock()

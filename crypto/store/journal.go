@@ -298,11 +298,11 @@ func (c *content) dropJournalName() {
 // gone from dir. While the file may come back with a power cut, so may the
 // journal. The file is frozen.
 func (c *content) loseName(dir Dir) {
-	c.undead = c.careful() && c.handles > 0
+	c.undead = c.careful() // also if nobody has it open: who knows it may open it yet
 	if c.j == nil || c.o.s.opts.breaks.keepName {
 		return
 	}
-	if c.undead {
+	if c.undead && c.isOpen() {
 		if err := dir.Sync(true); err != nil {
 			c.o.s.log("cannot sync a folder after a removal", "err", err)
 			return // the journal stays: recovery drops it

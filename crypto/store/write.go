@@ -82,7 +82,7 @@ func (c *content) relieve(limit int64) bool {
 	}
 	c.freeze()
 	defer c.thaw()
-	if c.f == nil || c.j == nil || c.j.end < limit {
+	if !c.hasNode() || c.j == nil || c.j.end < limit {
 		return false
 	}
 	if err := c.checkpoint(); err != nil {
