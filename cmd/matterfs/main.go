@@ -23,13 +23,15 @@
 //	data: data                  # the encrypted tree; the only thing a data backup holds
 //	keys: keys                  # envelopes and wrapped matter keys; back up apart
 //	policy: policy              # the admins' YAML; the daemon never writes here
-//	log: log                    # audit.jsonl
-//	state: state                # lock, audit head
+//	log: log                    # audit.jsonl, older segments, a checkpoint
+//	state: state                # lock, audit head, emergency list, policies of before
 //	identity: ../firm.identity  # opens the keys at mount, if it is there
 //	user: matterfs              # whom the daemon becomes once all is open (privilege.go)
+//	log-retention-days: 1095    # how long records are kept: 183 or more, or never
+//	passphrase-file: /run/p     # its first line opens the keys; none by default
 //
 // Paths are relative to that file. Flags of the same names win, and are
-// relative to the working directory.
+// relative to the working directory; the retention has none.
 //
 // # Output and exit codes
 //
