@@ -221,3 +221,29 @@ func TestSeekAllocateZero(t *testing.T) {
 		t.Errorf("differ at %d", differAt(got, want))
 	}
 }
+
+// TestFullDiskBeforeGap: a write far beyond the end that fails leaves the file as long as it was, also after a fsync and a
+// crash, and what is written next counts.
+func TestFullDiskBeforeGap(t *testing.T) {
+	f := &faults{}
+	for _, next := range []string{"", "more"} {
+		b, h := oldFile(t, []byte("short"), withFaults(f))
+		want := []byte("SHORT" + next)
+		b.overwrite(h, []byte("SHORT"), 0)
+		f.set(func(op string, off int64, size int) (int, error) {
+			if op == "write" && off == blockOffset(1) {
+				return 0, syscall.ENOSPC
+			}
+			return size, nil
+		})
+		_, err := h.WriteAt([]byte("far"), 10000)
+		wantErr(t, err, syscall.ENOSPC)
+		f.set(nil)
+		if next != "" {
+			b.overwrite(h, []byte(next), 5)
+		}
+		must(t, h.Sync())
+		b.crash()
+		b.wantContent("f", want)
+	}
+}

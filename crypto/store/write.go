@@ -166,18 +166,20 @@ func (c *content) fill(end uint64) error {
 	return nil
 }
 
-// boundary returns where the last stored block is in the journal; 0 when it is
-// in the file.
-func (c *content) boundary() int64 {
+// boundary is where the last stored block is in the journal, 0 when it is in the
+// file, and where the journal ends.
+type boundary struct{ at, end int64 }
+
+func (c *content) boundary() boundary {
 	if c.j == nil {
-		return 0
+		return boundary{}
 	}
-	return c.j.at[c.valid/crypto.BlockSize]
+	return boundary{c.j.at[c.valid/crypto.BlockSize], c.j.end}
 }
 
 // unfill takes zeros back that no write came to follow. Zeros below the size
 // may stay.
-func (c *content) unfill(size, valid uint64, last int64) {
+func (c *content) unfill(size, valid uint64, last boundary) {
 	c.size = size
 	if c.valid <= size {
 		return
@@ -185,11 +187,7 @@ func (c *content) unfill(size, valid uint64, last int64) {
 	c.valid = valid
 	i := valid / crypto.BlockSize
 	if valid%crypto.BlockSize > 0 {
-		if last > 0 {
-			c.j.at[i] = last
-		} else if c.j != nil {
-			delete(c.j.at, i)
-		}
+		c.unrecord(i, last)
 		i++
 	}
 	if err := c.f.Truncate(blockOffset(i)); err != nil {
@@ -197,6 +195,24 @@ func (c *content) unfill(size, valid uint64, last int64) {
 	}
 	c.dirty.Store(true)
 	c.loose = c.loose || valid%crypto.BlockSize > 0
+}
+
+// unrecord takes the newest record back, which is of block i: recovery would find
+// more of it than there is.
+func (c *content) unrecord(i uint64, last boundary) {
+	if c.j == nil {
+		return
+	}
+	if last.at > 0 {
+		c.j.at[i] = last.at
+	} else {
+		delete(c.j.at, i)
+	}
+	if err := c.j.f.Truncate(last.end); err != nil {
+		c.o.s.log("cannot cut a journal", "object", c.o.id.String(), "err", err)
+		return
+	}
+	c.j.end = last.end
 }
 
 // batch is one write of contiguous blocks on its way.
