@@ -45,6 +45,15 @@
 // is accepted while one of the file's writers may still write, or could when the last
 // policy ended and less than ten seconds passed.
 //
+// # When something fails
+//
+// A change begins only when the log has room for its record: with a full log disk nothing is
+// opened or read (EIO), and documents that are open can be saved. What the store finds
+// damaged is EIO, recorded and counted ([Stats]). A uid holds at most an eighth of the
+// descriptors in open files; then EMFILE. A handler that panics is recorded and answers EIO;
+// no lock stays held, and a file that it may have left half changed is not written to until
+// nobody has it open.
+//
 // # What it does not protect
 //
 // What a permitted reader does with the bytes; repeated touches of a page that is still

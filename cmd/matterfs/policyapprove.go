@@ -19,8 +19,9 @@ func newPolicyApprove(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "approve HASH [DIR]",
 		Short: "say a word for a policy that waits",
-		Long: "A policy that gives somebody more at the top level, lowers a level, drops, shortens or thins out a wall, or\n" +
-			"changes who the security administrators are, waits until two of them, by the policy in force, have said approve.\n" +
+		Long: "A policy that gives somebody more at the top level, lowers a level, weakens a tag, drops, shortens or thins out a\n" +
+			"wall, or changes who the security administrators are or until when, waits until two of them, by the policy in\n" +
+			"force, have said approve.\n" +
 			"status and reload tell its HASH, of which 12 digits will do. approve shows whose access changes and asks. A word\n" +
 			"counts for 7 days, and is void when the files change again. root has no word; with --emergency root acts alone,\n" +
 			"which is recorded as policy.emergency and leaves status degraded until a security administrator approves it.",
