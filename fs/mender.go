@@ -2,7 +2,6 @@ package fs
 
 import (
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,11 +15,11 @@ import (
 
 // mender walks to folders whose entry the kernel dropped because somebody was refused there.
 // The kernel then enters the folder under its name again, and getcwd works for those whose
-// working directory it is. The lookups of its thread are answered without a decision: nothing
+// working directory it is. The lookups of its walker are answered without a decision: nothing
 // of them goes to anybody.
 type mender struct {
 	fs     *fileSystem
-	thread atomic.Uint32 // its thread id; 0 while it does not run
+	thread atomic.Uint32 // thread id of its walker; 0 while there is none
 
 	mu   sync.Mutex // guards due, done and busy
 	due  map[string]struct{}
@@ -40,19 +39,24 @@ func newMender(f *fileSystem) *mender {
 	return &mender{fs: f, due: map[string]struct{}{}, wake: make(chan struct{}, 1), walking: make(chan struct{}, 1)}
 }
 
-// start starts the thread that walks.
+// start starts the walker. Without one, what the kernel dropped is entered again by the next who
+// walks there.
 func (m *mender) start() {
 	m.ended.Go(func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		m.thread.Store(uint32(unix.Gettid()))
+		w, err := startWalker()
+		if err != nil {
+			m.fs.log.Warn().Err(err).Msg("nothing walks to folders that the kernel dropped")
+		} else {
+			m.thread.Store(w.thread)
+			defer w.stop()
+			defer m.thread.Store(0)
+		}
 		for range m.wake {
 			for path := m.next(); path != ""; path = m.next() {
-				m.walk(path)
+				m.walk(w, path)
 				time.Sleep(mendPause)
 			}
 		}
-		m.thread.Store(0)
 	})
 }
 
@@ -99,17 +103,16 @@ func (m *mender) next() string {
 	return ""
 }
 
-// walk opens and closes a path without asking for more than its names. What nobody uses is
-// left alone.
-func (m *mender) walk(path string) {
-	if !m.fs.inUse(path) {
+// walk has a path walked to. What nobody uses is left alone.
+func (m *mender) walk(w *walker, path string) {
+	if w == nil || !m.fs.inUse(path) {
 		return
 	}
 	m.walking <- struct{}{}
 	defer func() { <-m.walking }()
-	fd, err := unix.Open(filepath.Join(m.fs.opts.Mountpoint, path), unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err == nil {
-		unix.Close(fd)
+	if err := w.walk(filepath.Join(m.fs.opts.Mountpoint, path)); err != nil {
+		m.fs.log.Warn().Err(err).Msg("the walker ended")
+		m.thread.Store(0)
 	}
 }
 

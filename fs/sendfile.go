@@ -143,7 +143,7 @@ func sendTwice(mnt int) error {
 
 // learnSendfile notes what the kernel does, for Stats and the diagnostics.
 func (s *Server) learnSendfile() {
-	does, err := probeSendfile()
+	does, err := askProber()
 	s.fs.sendfile.Store(&does)
 	s.fs.log.Info().Err(err).Str("sendfile", does).Msg("what this kernel does with repeated sendfile")
 }

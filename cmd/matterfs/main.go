@@ -52,9 +52,14 @@ import (
 	_ "time/tzdata" // policies name a time zone; a minimal server has no zone files
 
 	"github.com/spf13/cobra"
+
+	"matterfs/fs"
 )
 
 func main() {
+	if fs.Helper(os.Args) {
+		return
+	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

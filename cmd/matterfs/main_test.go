@@ -18,10 +18,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"matterfs/fs"
 	"matterfs/internal/as"
 )
 
 func TestMain(m *testing.M) {
+	if fs.Helper(os.Args) {
+		return
+	}
 	as.Main()
 	testscript.Main(m, map[string]func(){"matterfs": main, captured: capturedMain})
 }

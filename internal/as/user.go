@@ -95,7 +95,11 @@ func reachable(dir string) bool {
 	}
 }
 
+// copyProgram lets nobody fork meanwhile: a process that is about to become another one holds
+// what its parent writes to for a moment, and a program that is open for writing cannot be run.
 func copyProgram(from, to string) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	in, err := os.Open(from)
 	if err != nil {
 		return err
