@@ -54,22 +54,24 @@ func (c *fdCache) get(o *Object) Node {
 
 // put makes node the open node of o, pinned once.
 func (c *fdCache) put(o *Object, node Node) {
+	limit := c.idleLimit()
 	c.mu.Lock()
 	o.fd = &fdEntry{node: node, owner: o, pins: 1}
 	c.open++
-	old := c.evict(c.idleLimit())
+	old := c.evict(limit)
 	c.mu.Unlock()
 	closeAll(old)
 }
 
 func (c *fdCache) unpin(o *Object) {
+	limit := c.idleLimit()
 	c.mu.Lock()
 	e := o.fd
 	if e.pins--; e.pins == 0 {
 		e.prev, e.next = &c.idle, c.idle.next
 		e.prev.next, e.next.prev = e, e
 	}
-	old := c.evict(c.idleLimit())
+	old := c.evict(limit)
 	c.mu.Unlock()
 	closeAll(old)
 }
