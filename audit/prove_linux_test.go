@@ -309,9 +309,13 @@ func FuzzProof(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		blocks, parsed := parseProof(string(b))
 		list, err := CheckProof(b, ProofOptions{Keys: []string{vkey}})
 		if err != nil {
 			return
+		}
+		if !parsed || len(blocks) < len(list) {
+			t.Fatalf("%d records are proved by %d blocks", len(list), len(blocks))
 		}
 		for _, p := range list {
 			if !slices.ContainsFunc(want, func(w Proven) bool { return bytes.Equal(w.Line, p.Line) }) {
