@@ -55,7 +55,7 @@ test: ## all tests as root, with real mounts; then 10 s of every fuzz target
 	build/fuzzall -time 10s
 	@cat build/test.summary
 
-test-apps: ## real programs on a real mount: vim, git, sqlite3, rsync, tar, LibreOffice
+test-apps: ## real programs on a real mount: vim, git, sqlite3, rsync, tar, LibreOffice, Samba
 	@$(DEPS) root build mount apps
 	@$(MAKE) checks build
 	MATTERFS_BIN=$(CURDIR)/build/matterfs go test -json -tags apps -count=1 -timeout 40m ./internal/apptest | build/testsum -o build/apps.summary
@@ -94,7 +94,7 @@ lint: ## gofmt, vet, staticcheck, and the log verifier on other systems
 	go run $(STATICCHECK) -tags kills ./internal/killtest
 	for os in windows darwin; do CGO_ENABLED=0 GOOS=$$os go build -o /dev/null ./cmd/matterfs-audit && CGO_ENABLED=0 GOOS=$$os go build ./audit/... ./crypto; done
 
-install: build ## install the command, manual pages, unit file, mount helper below DESTDIR
+install: build ## install both commands, manual pages, unit file, mount helper, Samba fragment, policy schema below DESTDIR
 	install -D -m 0755 build/matterfs $(DESTDIR)$(PREFIX)/bin/matterfs
 	install -D -m 0755 build/matterfs-audit $(DESTDIR)$(PREFIX)/bin/matterfs-audit
 	install -D -m 0755 contrib/mount.matterfs $(DESTDIR)/sbin/mount.matterfs

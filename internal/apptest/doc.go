@@ -1,6 +1,6 @@
-// Package apptest runs real programs on a real mount: vim, git, sqlite3, rsync, tar, LibreOffice, and shared mappings,
-// as users under their own uids who have no accounts. It has tests only, behind the build tag apps, because they need
-// these programs installed:
+// Package apptest runs real programs on a real mount: vim, git, sqlite3, rsync, tar, LibreOffice, smbd with SMB clients,
+// and shared mappings, as users under their own uids who have no accounts. It has tests only, behind the build tag
+// apps, because they need these programs installed:
 //
 //	make test-apps
 //
