@@ -124,31 +124,59 @@ func (m *misses) sweep(now time.Time) {
 	}
 }
 
+// turn is which lookup of a walk one is.
+type turn int
+
+const (
+	onlyLookup   turn = iota // the kernel asks once
+	firstLookup              // it had an entry, and asks again
+	secondLookup             // it asks again
+)
+
 // missed answers a lookup of a name that the caller may not know of, or that nobody has: plain
-// or, when there were too many, ENOMEM. live tells whether the kernel knows the object, again
-// that the kernel asks a second time in the same walk, hold how long the answer is to wait.
-func (m *misses) missed(hdr *fuse.InHeader, name string, live bool, plain syscall.Errno, now time.Time) (errno syscall.Errno, again bool, hold time.Duration) {
+// or, when there were too many, ENOMEM. live tells whether the kernel knows the object, hold
+// how long the answer is to wait.
+func (m *misses) missed(hdr *fuse.InHeader, name string, live bool, plain syscall.Errno, now time.Time) (errno syscall.Errno, t turn, hold time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	w := m.window(hdr.Uid, now)
-	if first := w.second[hdr.Pid]; first.name == name {
+	if before := w.second[hdr.Pid]; before.name == name {
 		delete(w.second, hdr.Pid)
 		m.drops(name) // what was entered meanwhile went with it
-		m.gap = (7*m.gap + min(time.Since(first.at), maxGap)) / 8
-		return plain, true, 0
+		m.gap = (7*m.gap + min(time.Since(before.at), maxGap)) / 8
+		return plain, secondLookup, 0
 	}
 	if w.walks >= missesAMinute {
-		return syscall.ENOMEM, false, 0
+		return syscall.ENOMEM, onlyLookup, 0
 	}
 	w.walks++
 	if !m.drops(name) || !live {
-		return plain, false, m.gap
+		return plain, onlyLookup, m.gap
 	}
 	if len(w.second) > 16*missesAMinute { // of threads that ended in between
 		clear(w.second)
 	}
 	w.second[hdr.Pid] = asked{name, time.Now()}
-	return plain, false, 0
+	return plain, firstLookup, 0
+}
+
+// secondTakes is how long the second lookup of a walk may take to come until it counts as not
+// coming: the caller ended in between.
+const secondTakes = time.Second
+
+// overdue forgets first lookups that no second one followed, and returns their names.
+func (m *misses) overdue() (names []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, w := range m.of {
+		for thread, a := range w.second {
+			if time.Since(a.at) >= secondTakes {
+				delete(w.second, thread)
+				names = append(names, a.name)
+			}
+		}
+	}
+	return names
 }
 
 // knocked answers a lookup of a name that the caller sees in the listing and may not enter.
@@ -170,7 +198,7 @@ const ruleGuess = "root.guess"
 // refuseName answers the lookup of a name at the root that r.dec refused. known tells whether
 // the policy has a folder of that name; nothing that the caller can see or time hangs on it.
 func (r *request) refuseName(name string, known bool) fuse.Status {
-	var again bool
+	var t turn
 	var hold time.Duration
 	plain, now := shownAs[r.dec.Shown], r.fs.now()
 	switch {
@@ -181,19 +209,19 @@ func (r *request) refuseName(name string, known bool) fuse.Status {
 	case known && plain == syscall.EACCES && r.on.matter != "":
 		plain = r.fs.misses.knocked(r.hdr.Uid, name, plain, now)
 	default:
-		plain, again, hold = r.fs.misses.missed(r.hdr, name, known && r.fs.inUse(name) || strings.HasPrefix(name, policy.PersonalPrefix), plain, now)
+		plain, t, hold = r.fs.misses.missed(r.hdr, name, known && r.fs.inUse(name) || strings.HasPrefix(name, policy.PersonalPrefix), plain, now)
 		if plain == syscall.ENOMEM {
 			r.dec.Rule = ruleGuess
 		}
 	}
-	if !again && r.denied() == syscall.EIO {
+	if t != secondLookup && r.denied() == syscall.EIO {
 		return fuse.EIO
 	}
 	for start := time.Now(); time.Since(start) < hold; {
 		// A timer would be coarser than what is to be hidden; it is a few microseconds a few times a minute.
 		runtime.Gosched()
 	}
-	if known && plain != syscall.ENOMEM {
+	if known && plain != syscall.ENOMEM && t != firstLookup { // what is entered between the two, nobody could tell from what is dropped
 		r.fs.mender.add(r.node, name)
 	}
 	return fuse.Status(plain)

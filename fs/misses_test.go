@@ -351,3 +351,23 @@ func TestMissesTable(t *testing.T) {
 		t.Errorf("%d uids are remembered", len(m.of))
 	}
 }
+
+// TestOverdueSecondLookup: a caller who ends between the two lookups of a walk leaves the name to the mender, once.
+func TestOverdueSecondLookup(t *testing.T) {
+	m := newMisses()
+	hdr := &fuse.InHeader{Caller: fuse.Caller{Owner: fuse.Owner{Uid: other}, Pid: 7}}
+	m.entered(matter1, m.begin())
+	if errno, turn, _ := m.missed(hdr, matter1, true, syscall.ENOENT, time.Now()); errno != syscall.ENOENT || turn != firstLookup {
+		t.Fatalf("the first lookup is answered %v, turn %d", errno, turn)
+	}
+	if names := m.overdue(); names != nil {
+		t.Errorf("%q is overdue at once", names)
+	}
+	m.of[other].second[7] = asked{matter1, time.Now().Add(-secondTakes)}
+	if names := m.overdue(); len(names) != 1 || names[0] != matter1 {
+		t.Errorf("overdue is %q", names)
+	}
+	if names := m.overdue(); names != nil {
+		t.Errorf("%q is overdue twice", names)
+	}
+}

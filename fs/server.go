@@ -168,6 +168,9 @@ func (s *Server) background() {
 				return
 			case <-tick.C:
 				s.flushRefusals(time.Now())
+				for _, name := range s.fs.misses.overdue() {
+					s.fs.mender.add(s.fs.nodes.root, name)
+				}
 				if s.fs.anyExpired() {
 					s.Refresh()
 				}
