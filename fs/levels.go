@@ -24,7 +24,7 @@ func SealLevels(p *policy.Policy, top *store.Object, sealed func(*store.Object, 
 		if !ok || rule.Level == "" {
 			continue
 		}
-		o, err := walk(top, below)
+		o, err := top.Descend(below)
 		if err == syscall.ENOENT || err == syscall.ENOTDIR {
 			continue
 		}
@@ -50,7 +50,7 @@ func sealLevel(p *policy.Policy, o *store.Object, level string, sealed func(*sto
 			return nil
 		}
 	}
-	if err := o.RaiseLevel(level); err != nil {
+	if err := o.SetLevel(level); err != nil {
 		return err
 	}
 	return sealed(o, level)
@@ -62,21 +62,4 @@ func within(path, dir string) (below string, ok bool) {
 		return strings.TrimPrefix(path, dir), true
 	}
 	return strings.CutPrefix(path, dir+"/")
-}
-
-// walk follows a path of folders from top; what it returns is to be released.
-func walk(top *store.Object, path string) (*store.Object, error) {
-	top.Retain()
-	o := top
-	for path != "" {
-		var name string
-		name, path, _ = strings.Cut(path, "/")
-		next, err := o.Lookup(name)
-		o.Release()
-		if err != nil {
-			return nil, err
-		}
-		o = next
-	}
-	return o, nil
 }

@@ -105,7 +105,7 @@ func (m *mender) next() string {
 
 // walk has a path walked to. What nobody uses is left alone.
 func (m *mender) walk(w *walker, path string) {
-	if w == nil || !m.fs.inUse(path) {
+	if m.thread.Load() == 0 || !m.fs.inUse(path) {
 		return
 	}
 	m.walking <- struct{}{}
@@ -171,7 +171,7 @@ func (f *fileSystem) inUse(path string) bool {
 		return false
 	}
 	defer top.Release()
-	o, err := walk(top, rest)
+	o, err := top.Descend(rest)
 	if err != nil {
 		return false
 	}

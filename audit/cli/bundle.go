@@ -64,15 +64,7 @@ func NewBundle(t *Tool) *cobra.Command {
 }
 
 func runBundle(t *Tool, o bundleFlags) error {
-	at, err := t.Find(o.dir)
-	if err != nil {
-		return err
-	}
-	loc, err := t.location(o.dir, o.zoneFlags)
-	if err != nil {
-		return err
-	}
-	filter, err := audit.ParseFilter(o.filter, loc, time.Now())
+	at, _, filter, err := t.search(o.dir, o.filter, o.zoneFlags)
 	if err != nil {
 		return err
 	}
@@ -104,8 +96,7 @@ type bundle struct {
 func (b *bundle) records(log string, filter *audit.Filter) error {
 	var lines bytes.Buffer
 	var list []*audit.Parsed
-	o := queryFlags{}
-	rep, err := audit.Query(audit.QueryOptions{Dir: log, IndexDir: o.indexDir(log)}, filter, func(line []byte, p *audit.Parsed) error {
+	rep, err := audit.Query(audit.QueryOptions{Dir: log, IndexDir: ownIndexes(log)}, filter, func(line []byte, p *audit.Parsed) error {
 		if len(b.seqs) == maxBundle {
 			return usage("more than %d records meet the conditions: ask for fewer", maxBundle)
 		}

@@ -90,15 +90,7 @@ func runQuery(t *Tool, o queryFlags) error {
 	if o.csv && *t.JSON {
 		return usage("--csv and --json exclude each other")
 	}
-	at, err := t.Find(o.dir)
-	if err != nil {
-		return err
-	}
-	loc, err := t.location(o.dir, o.zoneFlags)
-	if err != nil {
-		return err
-	}
-	filter, err := audit.ParseFilter(o.filter, loc, time.Now())
+	at, loc, filter, err := t.search(o.dir, o.filter, o.zoneFlags)
 	if err != nil {
 		return err
 	}
@@ -118,6 +110,18 @@ func runQuery(t *Tool, o queryFlags) error {
 		return &ExitError{10}
 	}
 	return nil
+}
+
+// search finds a log and understands a filter for it.
+func (t *Tool) search(dir, text string, z zoneFlags) (at Place, loc *time.Location, filter *audit.Filter, err error) {
+	if at, err = t.Find(dir); err != nil {
+		return
+	}
+	if loc, err = t.location(dir, z); err != nil {
+		return
+	}
+	filter, err = audit.ParseFilter(text, loc, time.Now())
+	return
 }
 
 // note records the query where that can be, and says so where it cannot.
@@ -189,11 +193,16 @@ func (t *Tool) recordPrinter(loc *time.Location) func([]byte, *audit.Parsed) err
 	}
 }
 
-// indexDir is where the indexes of a log are kept: in the caller's own cache, apart for each log directory. Empty: nowhere.
+// indexDir is where the flags want the indexes of a log to be kept.
 func (o *queryFlags) indexDir(log string) string {
 	if o.index != "" || o.noIndex {
 		return o.index
 	}
+	return ownIndexes(log)
+}
+
+// ownIndexes is where the indexes of a log are kept: in the caller's own cache, apart for each log directory. Empty: nowhere.
+func ownIndexes(log string) string {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return ""

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -44,15 +43,7 @@ func runTail(ctx context.Context, t *Tool, o tailOptions) error {
 	if o.n < 0 {
 		return usage("-n %d: must not be negative", o.n)
 	}
-	at, err := t.Find(o.dir)
-	if err != nil {
-		return err
-	}
-	loc, err := t.location(o.dir, o.zoneFlags)
-	if err != nil {
-		return err
-	}
-	filter, err := audit.ParseFilter(o.where, loc, time.Now())
+	at, loc, filter, err := t.search(o.dir, o.where, o.zoneFlags)
 	if err != nil {
 		return err
 	}
@@ -93,8 +84,7 @@ func (t *Tool) lastMatches(log string, filter *audit.Filter, n int, print func([
 		return 0, err
 	}
 	var list []match
-	o := queryFlags{}
-	_, err = audit.Query(audit.QueryOptions{Dir: log, IndexDir: o.indexDir(log)}, filter, func(line []byte, p *audit.Parsed) error {
+	_, err = audit.Query(audit.QueryOptions{Dir: log, IndexDir: ownIndexes(log)}, filter, func(line []byte, p *audit.Parsed) error {
 		if p.Seq > last {
 			return nil // it comes again
 		}

@@ -76,7 +76,11 @@ func (d *daemon) find(m policy.Matter, path string) (*labelled, error) {
 		if r.Err != nil {
 			return nil, r.Err
 		}
-		o, err := descend(r.Root, path)
+		o, err := r.Root.Descend(path)
+		if err == nil && o.Kind() != crypto.Dir {
+			o.Release()
+			err = syscall.ENOTDIR
+		}
 		if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) {
 			return nil, noFolder(m, path)
 		}
@@ -88,27 +92,6 @@ func (d *daemon) find(m policy.Matter, path string) (*labelled, error) {
 		return f, nil
 	}
 	return nil, usagef("matter %s has no data", m.ID)
-}
-
-// descend follows a path of folders.
-func descend(top *store.Object, path string) (*store.Object, error) {
-	top.Retain()
-	o := top
-	for path != "" {
-		var name string
-		name, path, _ = strings.Cut(path, "/")
-		next, err := o.Lookup(name)
-		o.Release()
-		if err != nil {
-			return nil, err
-		}
-		o = next
-	}
-	if o.Kind() != crypto.Dir {
-		o.Release()
-		return nil, syscall.ENOTDIR
-	}
-	return o, nil
 }
 
 // look reads the sealed levels.

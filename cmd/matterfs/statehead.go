@@ -43,13 +43,13 @@ func (e *stateError) Unwrap() error { return e.err }
 type strangeStateError struct{ state, log string }
 
 func (e *strangeStateError) Error() string {
-	return fmt.Sprintf("state directory %s has neither audit.head nor %s, but there are records in %s", e.state, stateLogName, e.log)
+	return fmt.Sprintf("state directory %s has neither %s nor %s, but there are records in %s", e.state, audit.HeadName, stateLogName, e.log)
 }
 
 // checkStateDir comes before the log is opened. That would write into the log that its
 // head is lost, and the right state directory would not fit it any more.
 func (d *daemon) checkStateDir(context.Context) error {
-	for _, name := range []string{"audit.head", stateLogName} {
+	for _, name := range []string{audit.HeadName, stateLogName} {
 		if _, err := os.Lstat(d.statePath(name)); !errors.Is(err, os.ErrNotExist) {
 			return nil
 		}

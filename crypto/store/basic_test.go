@@ -227,8 +227,8 @@ func TestLevels(t *testing.T) {
 	b.mkdir("a")
 	b.mkdir("a/b")
 	b.mkdir("a/b/c")
-	must(t, b.at("a").RaiseLevel("机密"))
-	must(t, b.at("a/b/c").RaiseLevel("绝密"))
+	must(t, b.at("a").SetLevel("机密"))
+	must(t, b.at("a/b/c").SetLevel("绝密"))
 	b.write("a/b/c/f", nil)
 	b.reopen()
 	o := b.at("a/b/c/f")
@@ -239,7 +239,7 @@ func TestLevels(t *testing.T) {
 	if got := o.Levels(); !slices.Equal(got, []string{"绝密", "机密"}) {
 		t.Errorf("levels of an unlinked file %q", got)
 	}
-	wantErr(t, o.RaiseLevel("x"), syscall.ENOTDIR)
+	wantErr(t, o.SetLevel("x"), syscall.ENOTDIR)
 	// Lowering is the same act, also on a matter's root, and outlives a restart.
 	must(t, b.at("a/b/c").SetLevel("秘密"))
 	must(t, b.root.SetLevel("机密"))

@@ -331,6 +331,6 @@ func (s *sim) raise() error {
 	e := effect{level: o, newLvl: []string{"内部", "机密", "绝密"}[s.rng.IntN(3)]}
 	e.desc = fmt.Sprintf("level %s of %s", e.newLvl, s.model.describe(o))
 	return s.do(e, func() error {
-		return s.with(o, func(x *store.Object) error { return x.RaiseLevel(e.newLvl) })
+		return s.with(o, func(x *store.Object) error { return x.SetLevel(e.newLvl) })
 	}, nil)
 }

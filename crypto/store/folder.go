@@ -246,9 +246,6 @@ func keepTimes(n Node, change func() error) error {
 	return n.SetTimes(nil, &st.Mtime)
 }
 
-// RaiseLevel is SetLevel where the caller has seen that the level is higher.
-func (d *Object) RaiseLevel(level string) error { return d.SetLevel(level) }
-
 // SetLevel seals the folder's own level, higher or lower than the one before: a
 // crash leaves the old one or the new one, and when it returns the new one is on
 // the medium. Who may lower a level was decided by the caller. ENOTDIR: only

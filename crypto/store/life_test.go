@@ -179,7 +179,7 @@ func TestXattrs(t *testing.T) {
 		must(t, o.SetXattr("user.a", []byte("2"), 2))
 		o.Release()
 	}
-	must(t, b.at("d").RaiseLevel("机密")) // reseals .mfs.dir
+	must(t, b.at("d").SetLevel("机密")) // reseals .mfs.dir
 	must(t, b.root.Rename("d", b.root, "e", false))
 	must(t, b.root.Rename("f", b.at("e"), "f", false))
 	b.reopen()

@@ -277,3 +277,21 @@ func (d *Object) isEmpty(dir Dir) (bool, error) {
 	}
 	return true, nil
 }
+
+// Descend follows a path below the folder, names parted by slashes; "" is the
+// folder itself. What it returns is to be released. Errors are those of Lookup.
+func (d *Object) Descend(path string) (*Object, error) {
+	d.Retain()
+	o := d
+	for path != "" {
+		var name string
+		name, path, _ = strings.Cut(path, "/")
+		next, err := o.Lookup(name)
+		o.Release()
+		if err != nil {
+			return nil, err
+		}
+		o = next
+	}
+	return o, nil
+}

@@ -84,20 +84,7 @@ func (h *Handle) resize(change func(*content) error) error {
 	c := h.o.file
 	c.freeze()
 	defer c.thaw()
-	if err := h.canWrite(); err != nil {
-		return err
-	}
-	if err := c.sound(); err != nil {
-		return err
-	}
-	if err := c.bury(); err != nil {
-		return err
-	}
-	whole := false
-	defer c.poison(&whole)
-	err := change(c)
-	whole = true
-	return err
+	return h.guarded(change)
 }
 
 func (c *content) truncate(size uint64) error {

@@ -90,7 +90,7 @@ func TestFullDiskRefusesNewThings(t *testing.T) {
 	wantErr(t, o.SetXattr("user.a", []byte("1"), 0), syscall.ENOSPC)
 	wantErr(t, h.Allocate(0, 1<<20, false), syscall.ENOSPC)
 	wantErr(t, b.root.Rename("d", b.root, "e", false), syscall.ENOSPC)
-	wantErr(t, b.at("d").RaiseLevel("机密"), syscall.ENOSPC)
+	wantErr(t, b.at("d").SetLevel("机密"), syscall.ENOSPC)
 	must(t, b.root.Rename("f", b.root, "h", false))
 	f.set(nil)
 	must(t, h.Close())

@@ -387,7 +387,7 @@ func TestNothingPlainOnTheDisk(t *testing.T) {
 	must(t, err)
 	o.Release()
 	must(t, b.at(canary).SetXattr("user."+canary, []byte(canary), 0))
-	must(t, b.at(canary).RaiseLevel(canary))
+	must(t, b.at(canary).SetLevel(canary))
 	_, h, _, err := b.root.Create("open", staff, true)
 	must(t, err)
 	_, err = h.WriteAt([]byte(canary), 0)

@@ -58,6 +58,13 @@ func (h *Handle) alone(change func(*content) error) error {
 	defer c.writeMu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return h.guarded(change)
+}
+
+// guarded runs change where the file may be changed, under the locks of the
+// caller.
+func (h *Handle) guarded(change func(*content) error) error {
+	c := h.o.file
 	if err := h.canWrite(); err != nil {
 		return err
 	}
