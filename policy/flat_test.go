@@ -58,6 +58,37 @@ func TestDecodeStrictRefuses(t *testing.T) {
 	}
 }
 
+// decodeSections decodes into a key of its own and two of a section.
+func decodeSections(text string) (got [3]string, err error) {
+	err = DecodeStrict("matterfs.yaml", []byte(text), map[string]*string{"data": &got[0], "audit.reads": &got[1], "audit.sync": &got[2]})
+	return got, err
+}
+
+func TestDecodeStrictSections(t *testing.T) {
+	got, err := decodeSections("data: d\naudit:\n  reads: each\n  sync: group\n")
+	if want := [3]string{"d", "each", "group"}; err != nil || got != want {
+		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+	if got, err = decodeSections("audit: { reads: cover }\n"); err != nil || got != [3]string{"", "cover", ""} {
+		t.Errorf("one of a section: got %q, %v", got, err)
+	}
+	for _, c := range []struct{ text, want string }{
+		{"audit:\n  raeds: each\n", `matterfs.yaml:2:3: error: unknown key "raeds" in audit`},
+		{"audit:\n  raeds: each\n", `did you mean "reads"?`},
+		{"audit: each\n", "matterfs.yaml:1:8: error: "},
+		{"audit:\n", "matterfs.yaml:1:"},
+		{"audit.reads: each\n", `unknown key "audit.reads"`},
+		{"reads: each\n", `unknown key "reads"`},
+		{"audit: { reads: a }\naudit: { sync: b }\n", `"audit" stands twice`},
+		{"audit: { reads: [a] }\n", "matterfs.yaml:1:17: error: "},
+	} {
+		got, err := decodeSections(c.text)
+		if err == nil || !strings.Contains(err.Error(), c.want) || got != [3]string{} {
+			t.Errorf("%q: got %q, %v; want %q and nothing set", c.text, got, err, c.want)
+		}
+	}
+}
+
 func TestDecodeStrictListsEveryMistake(t *testing.T) {
 	_, _, err := decodeFlat("a: 1\nb: 2\ndata: [1]\n")
 	var list *Errors

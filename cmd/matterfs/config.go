@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"matterfs/policy"
 )
@@ -87,14 +88,20 @@ func (s *settings) load() error {
 		return usagef("%v", err)
 	}
 	for name, p := range fields {
-		if *p != before[name] && !filepath.IsAbs(*p) && name != "user" && name != retentionKey {
+		if *p != before[name] && !filepath.IsAbs(*p) && slices.Contains(pathKeys(), name) {
 			*p = filepath.Join(s.Dir, *p)
 		}
 	}
 	return nil
 }
 
-// fields are the keys of the configuration file.
+// pathKeys are the keys whose values are paths, relative to the file.
+func pathKeys() []string {
+	return []string{"data", "keys", "policy", "log", "state", "identity", "passphrase-file"}
+}
+
+// fields are the keys of the configuration file; "audit.reads" is `reads` in
+// the section `audit`.
 func (s *settings) fields() map[string]*string {
 	return map[string]*string{
 		"data": &s.Data, "keys": &s.Keys, "policy": &s.Policy, "log": &s.Log, "state": &s.State,
