@@ -2,7 +2,7 @@
 //
 // The map is that of the design, section 1:
 //
-//	cmd -> fs, policy, audit, audit/cli, crypto/*      cmd/matterfs-audit, audit/cli -> audit      fs -> policy, audit, crypto/store, crypto
+//	cmd -> fs, policy, audit, audit/*, crypto/*      cmd/matterfs-audit -> audit, audit/cli      audit/cli -> audit, audit/report      audit/report -> audit      fs -> policy, audit, crypto/store, crypto
 //	crypto/store, crypto/keystore -> crypto      nothing else
 //	internal/crashdisk -> crypto/store           for tests alone
 //
@@ -49,13 +49,14 @@ type room struct {
 }
 
 var rooms = []room{
-	{"cmd", []string{"fs", "policy", "audit", "audit/cli", "crypto", "crypto/store", "crypto/keystore"},
+	{"cmd", []string{"fs", "policy", "audit", "audit/cli", "audit/report", "crypto", "crypto/store", "crypto/keystore"},
 		"commands put the parts together and import no other command"},
 	{"fs", []string{"policy", "audit", "crypto/store", "crypto"},
 		"the file system asks policy, writes audit records and reads the store; keys reach it only through the store"},
 	{"policy", nil, "decisions are pure: no disk format, no log, no file system"},
 	{"audit", nil, "the log must be readable on a machine that has nothing else of matterfs"},
-	{"audit/cli", []string{"audit"}, "the auditors' commands run on laptops that have nothing else of matterfs"},
+	{"audit/report", []string{"audit"}, "a report is made of the log and of facts that were taken along, on any machine"},
+	{"audit/cli", []string{"audit", "audit/report"}, "the auditors' commands run on laptops that have nothing else of matterfs"},
 	{"cmd/matterfs-audit", []string{"audit", "audit/cli"}, "the auditors' command builds without FUSE and cgo, for any system"},
 	{"crypto/store", []string{"crypto"}, "the store knows keys by an interface, and nothing of who may do what"},
 	{"crypto/keystore", []string{"crypto"}, "the keystore holds keys, and nothing of what they encrypt"},
