@@ -37,6 +37,7 @@ func (e *encoder) encode(r *Record) ([]byte, error) {
 	}
 	who(ev, r)
 	what(ev, r)
+	covered(ev, r)
 	why(ev, r)
 	if r.Recovery != nil {
 		recovered(ev, r.Recovery)
@@ -90,6 +91,15 @@ func what(ev *zerolog.Event, r *Record) {
 	if r.Req > 0 && r.Req != r.Len {
 		ev.Int64("req", r.Req)
 	}
+}
+
+// covered are the bytes that may be, or were, read and written beside those of the record itself.
+func covered(ev *zerolog.Event, r *Record) {
+	if r.CoverTo != 0 {
+		ev.Int64("cover_from", r.CoverFrom).Int64("cover_to", r.CoverTo)
+	}
+	text(ev, "read_ranges", r.ReadRanges)
+	text(ev, "written_ranges", r.WrittenRanges)
 }
 
 func why(ev *zerolog.Event, r *Record) {

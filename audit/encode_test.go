@@ -30,7 +30,7 @@ func line(t testing.TB, r *Record) []byte {
 func fullRecord() *Record {
 	return &Record{Ev: "rename", Res: "ok", User: "张伟", UID: 0, HasUID: true, AUID: 0, OUID: 10023, PID: 1, Exe: "/bin/mv",
 		Comm: "mv", Matter: "2026-0142", Client: "C0091", Level: "机密", Path: "证据/a \"b\"\\c\n.docx", To: "证据/d\x1b[31m.docx",
-		FID: strings.Repeat("ab", 16), FID2: strings.Repeat("cd", 16), Ver: 3, H: 1<<64 - 1, Off: 1, Len: 2, Req: 3, HasRange: true,
+		FID: strings.Repeat("ab", 16), FID2: strings.Repeat("cd", 16), Ver: 3, H: 1<<64 - 1, Off: 1, Len: 2, Req: 3, HasRange: true, CoverFrom: 1, CoverTo: 9, ReadRanges: "0-5", WrittenRanges: "2-3",
 		Rule: "member.lead", Pol: "9f2c1a7be0d4", Purpose: "庭审质证", Flags: "noreplace", Count: 4, Note: "\u202e\u0000\u007f", Signed: "a\n\n— b c\n", Retired: 12,
 		Recovery: &Recovery{TornLen: 3, TornHash: strings.Repeat("0f", 32), Torn: []byte{0, 1, 255}, TornFile: "audit-torn-9", LostFrom: 5, LostTo: 6,
 			UnanchoredFrom: 7, UnanchoredTo: 8,
@@ -67,7 +67,7 @@ func TestEveryFieldSurvivesTheLine(t *testing.T) {
 }
 
 func TestKeysStandInTheOrderOfTheDesign(t *testing.T) {
-	want := "seq t ev res user uid auid ouid pid exe comm matter client level path to fid fid2 ver h off len req rule pol purpose " +
+	want := "seq t ev res user uid auid ouid pid exe comm matter client level path to fid fid2 ver h off len req cover_from cover_to read_ranges written_ranges rule pol purpose " +
 		"flags count note signed retired_to torn_len torn_sha256 torn_b64 torn_file lost_from lost_to unanchored_from unanchored_to since refused prev"
 	if got := strings.Join(keysOf(t, line(t, fullRecord())), " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

@@ -103,16 +103,26 @@ func TestFailedWritesAreRolledBackAndRecorded(t *testing.T) {
 				}
 			}
 			wantUnavailable(t, l, ErrUnavailable)
+			wantServing(t, l, false)
 			f.set(func(f *faultyLive) { f.write, f.short, f.truncate = nil, 0, nil })
 			seq, err := l.Append(sample(1))
 			if err != nil || seq != 5 {
 				t.Fatalf("after recovery: %d, %v", seq, err)
 			}
+			wantServing(t, l, true)
 			if err := errors.Join(l.Healthy(), l.Close()); err != nil {
 				t.Fatal(err)
 			}
+			wantServing(t, l, false)
 			checkOutage(t, o, 5)
 		})
+	}
+}
+
+func wantServing(t *testing.T, l *Log, want bool) {
+	t.Helper()
+	if l.Serving() != want {
+		t.Errorf("Serving says %v", !want)
 	}
 }
 

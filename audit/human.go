@@ -16,6 +16,8 @@ type words struct {
 	rule, purpose, program string
 	login, opener          string
 	bytes, asked, times    string // formats
+	covers                 string // format
+	took, gave             string
 	torn, lost, refused    string // formats
 	unanchored             string // format
 	events                 map[string]string
@@ -24,7 +26,7 @@ type words struct {
 var english = words{
 	ok: "ok", deny: "DENIED", nobody: "uid %d",
 	rule: "rule", purpose: "purpose", program: "by", login: "login uid", opener: "opened by uid",
-	bytes: "bytes %d+%d", asked: "(of %d)", times: "%d times", torn: "%d torn bytes cut", lost: "records %d-%d may be lost",
+	bytes: "bytes %d+%d", asked: "(of %d)", covers: "covers %d-%d", took: "read", gave: "written", times: "%d times", torn: "%d torn bytes cut", lost: "records %d-%d may be lost",
 	unanchored: "records %d-%d not anchored",
 	refused:    "%d refused since %s",
 }
@@ -32,7 +34,7 @@ var english = words{
 var chinese = words{
 	ok: "成功", deny: "拒绝", nobody: "uid %d",
 	rule: "依据", purpose: "用途", program: "程序", login: "登录uid", opener: "打开者uid",
-	bytes: "字节 %d+%d", asked: "(请求 %d)", times: "%d 次", torn: "截去残行 %d 字节", lost: "可能缺失记录 %d-%d",
+	bytes: "字节 %d+%d", asked: "(请求 %d)", covers: "涵盖 %d-%d", took: "已读", gave: "已写", times: "%d 次", torn: "截去残行 %d 字节", lost: "可能缺失记录 %d-%d",
 	unanchored: "记录 %d-%d 未经锚定",
 	refused:    "自 %[2]s 起拒绝 %[1]d 次",
 	events: map[string]string{
@@ -124,6 +126,20 @@ func (w *words) object(p *Parsed) (out []string) {
 			s += " " + fmt.Sprintf(w.asked, p.Req)
 		}
 		out = append(out, s)
+	}
+	return append(out, w.cover(p)...)
+}
+
+// cover is what a record stands for beside its own bytes.
+func (w *words) cover(p *Parsed) (out []string) {
+	if p.CoverTo != 0 && (p.CoverFrom < p.Off || p.CoverTo > p.Off+p.Len) {
+		out = append(out, fmt.Sprintf(w.covers, p.CoverFrom, p.CoverTo))
+	}
+	if p.ReadRanges != "" {
+		out = append(out, w.took+" "+quote(p.ReadRanges))
+	}
+	if p.WrittenRanges != "" {
+		out = append(out, w.gave+" "+quote(p.WrittenRanges))
 	}
 	return out
 }

@@ -15,6 +15,14 @@ func TestHumanLines(t *testing.T) {
 	read := &Parsed{Seq: 48212, Time: noon, Record: Record{Ev: "read", Res: "ok", User: "zhang.wei", UID: 10021, HasUID: true, AUID: 10099,
 		OUID: 10023, Exe: "/usr/bin/soffice.bin", Matter: "2026-0142", Level: "机密", Path: "证据/合同.docx", Off: 0, Len: 10, Req: 20,
 		HasRange: true, Rule: "member.lead", Purpose: "庭审质证"}}
+	cover := &Parsed{Seq: 6, Time: noon, Record: Record{Ev: "read", Res: "ok", User: "a", AUID: -1, OUID: -1, Matter: "m", Off: 4096, Len: 10,
+		Req: 10, HasRange: true, CoverFrom: 4096, CoverTo: 135168}}
+	alone := &Parsed{Seq: 7, Time: noon, Record: Record{Ev: "read", Res: "ok", User: "a", AUID: -1, OUID: -1, Matter: "m", Off: 4096, Len: 10,
+		Req: 10, HasRange: true, CoverFrom: 4096, CoverTo: 4106}}
+	closed := &Parsed{Seq: 8, Time: noon, Record: Record{Ev: "close", Res: "ok", User: "a", AUID: -1, OUID: -1, Matter: "m",
+		Flags: "read=5000,written=1", ReadRanges: "0-4096,~8192-9999", WrittenRanges: "7-8"}}
+	plain := &Parsed{Seq: 9, Time: noon, Record: Record{Ev: "write", Res: "ok", User: "a", AUID: -1, OUID: -1, Matter: "m", Off: 4096, Len: 10,
+		Req: 10, HasRange: true}}
 	deny := &Parsed{Seq: 3, Time: noon, Record: Record{Ev: "lookup", Res: "deny", UID: 10030, HasUID: true, AUID: -1, OUID: -1,
 		Comm: "ls", Matter: "2026-0142", Rule: "wall.W-07", Count: 3}}
 	renamed := &Parsed{Seq: 4, Time: noon, Record: Record{Ev: "rename", Res: "EXDEV", User: "张伟", AUID: -1, OUID: -1, Matter: "m",
@@ -32,6 +40,12 @@ func TestHumanLines(t *testing.T) {
 			"字节 0+10 (请求 20)  依据 member.lead  用途 庭审质证  程序 soffice.bin  登录uid 10099  打开者uid 10023"},
 		{deny, "en", "2026-11-22 20:00:00.123  #3  uid 10030     lookup          DENIED  2026-0142  rule wall.W-07  by ls  3 times"},
 		{deny, "zh", "2026-11-22 20:00:00.123  #3  uid 10030     查找            拒绝    2026-0142  依据 wall.W-07  程序 ls  3 次"},
+		{cover, "en", "2026-11-22 20:00:00.123  #6  a             read            ok      m  bytes 4096+10  covers 4096-135168"},
+		{cover, "zh", "2026-11-22 20:00:00.123  #6  a             读取            成功    m  字节 4096+10  涵盖 4096-135168"},
+		{alone, "en", "2026-11-22 20:00:00.123  #7  a             read            ok      m  bytes 4096+10"},
+		{closed, "en", "2026-11-22 20:00:00.123  #8  a             close           ok      m  read 0-4096,~8192-9999  written 7-8  read=5000,written=1"},
+		{closed, "zh", "2026-11-22 20:00:00.123  #8  a             关闭            成功    m  已读 0-4096,~8192-9999  已写 7-8  read=5000,written=1"},
+		{plain, "en", "2026-11-22 20:00:00.123  #9  a             write           ok      m  bytes 4096+10"},
 		{renamed, "C", "2026-11-22 20:00:00.123  #4  张伟          rename          EXDEV   m/a  -> b  noreplace"},
 		{repair, "zh", "2026-11-22 20:00:00.123  #5  -             日志修复        成功    stopped  截去残行 7 字节  可能缺失记录 8-9  " +
 			"自 2026-11-22T12:00:00.123456Z 起拒绝 2 次"},

@@ -67,6 +67,7 @@ type Log struct {
 	changes atomic.Int64           // between Begin and End
 	free    atomic.Int64           // see Free
 	closing atomic.Bool
+	blocked atomic.Bool // l.down is not nil
 	shown   shown
 
 	sealing sync.Mutex // guards seals, held across a seal, taken before syncing

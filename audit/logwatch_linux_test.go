@@ -93,12 +93,14 @@ func TestHangingWrite(t *testing.T) {
 	_, err = l.AppendAs(Change, sample(6))
 	wantHung(t, err)
 	wantHung(t, l.Healthy())
+	wantServing(t, l, false)
 	if seq, _ := l.Head(); seq != 3 {
 		t.Errorf("the head is asked while the disk hangs: %d", seq)
 	}
 	release()
 	waitFor(t, "recovery", func() bool { look(); return l.Healthy() == nil })
 	appendN(t, l, 1)
+	wantServing(t, l, true)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,12 @@ type outage struct {
 // time (three stat calls).
 func (l *Log) Healthy() error { return l.ask(wholeLog) }
 
+// Serving says that the log took its last record and knows of nothing that would make it refuse the next one. It asks nobody: a
+// trouble that no record, sync or look (one each second) has met yet is not known.
+func (l *Log) Serving() bool {
+	return !l.blocked.Load() && l.stalled.Load() == nil && !l.closing.Load()
+}
+
 // health needs mu held.
 func (l *Log) health() error {
 	if l.closed {
@@ -57,6 +63,7 @@ func (l *Log) fail(op string, cause error) error {
 	l.down.err = &unavailableError{op, cause}
 	l.down.tried = time.Now()
 	l.down.drains = false
+	l.blocked.Store(true)
 	return l.down.err
 }
 
@@ -85,6 +92,7 @@ func (l *Log) revive() error {
 		return err
 	}
 	l.down = nil
+	l.blocked.Store(false)
 	return nil
 }
 

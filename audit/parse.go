@@ -88,7 +88,7 @@ func (r *reader) take(key string, val []byte) bool {
 		return ok
 	}
 	switch key {
-	case "uid", "auid", "ouid", "pid", "h", "off", "len", "req", "count", "ver", "retired_to":
+	case "uid", "auid", "ouid", "pid", "h", "off", "len", "req", "count", "ver", "retired_to", "cover_from", "cover_to":
 		return r.once(key) && r.number(key, val)
 	case "torn_len", "torn_sha256", "torn_b64", "torn_file", "lost_from", "lost_to", "unanchored_from", "unanchored_to", "since", "refused":
 		return r.once(key) && r.recovery(key, val)
@@ -147,6 +147,10 @@ func (r *reader) moreText(key string) *string {
 		return &p.Flags
 	case "note":
 		return &p.Note
+	case "read_ranges":
+		return &p.ReadRanges
+	case "written_ranges":
+		return &p.WrittenRanges
 	case "signed":
 		return &p.Signed
 	}
@@ -195,6 +199,10 @@ func (r *reader) number(key string, val []byte) bool {
 		p.Len, p.HasRange = n, true
 	case "req":
 		p.Req = n
+	case "cover_from":
+		p.CoverFrom = n
+	case "cover_to":
+		p.CoverTo = n
 	case "count":
 		p.Count = int(n)
 	}

@@ -10,7 +10,8 @@ import (
 // CSVHeader names the columns of CSVRow.
 func CSVHeader() []string {
 	return []string{"seq", "time", "ev", "res", "user", "uid", "auid", "ouid", "pid", "exe", "comm", "matter", "client", "level", "path", "to",
-		"fid", "h", "off", "len", "req", "rule", "pol", "purpose", "flags", "count", "note"}
+		"fid", "h", "off", "len", "req", "rule", "pol", "purpose", "flags", "count", "note",
+		"cover_from", "cover_to", "read_ranges", "written_ranges"}
 }
 
 // CSVRow is a record as the cells of a table, the time in loc. Spreadsheets take a cell that begins with = + - @ or a control
@@ -38,6 +39,10 @@ func csvField(p *Parsed, field string) string {
 		return number(p.Len, p.HasRange)
 	case "req":
 		return number(p.Req, p.HasRange)
+	case "cover_from":
+		return number(p.CoverFrom, p.CoverTo != 0)
+	case "cover_to":
+		return number(p.CoverTo, p.CoverTo != 0)
 	case "count":
 		return number(int64(p.Count), p.Count != 0)
 	}

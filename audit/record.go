@@ -31,6 +31,12 @@ type Record struct {
 	Req      int64 // bytes asked for; written when HasRange and it is positive and not Len
 	HasRange bool
 
+	// Bytes from CoverFrom on, up to CoverTo, which is not included, may be read from now on by this uid through this handle and
+	// under this decision without a record of their own; CoverTo 0: none. See package cover.
+	CoverFrom, CoverTo int64
+
+	ReadRanges, WrittenRanges string // close: which bytes, as cover.FormatRanges writes them
+
 	Rule    string // deciding rule
 	Pol     string // first 12 hex digits of the policy's hash
 	Purpose string // stated purpose

@@ -67,6 +67,7 @@ func TestReserveIsForChanges(t *testing.T) {
 	if err := l.Healthy(); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("Healthy: %v", err)
 	}
+	wantServing(t, l, false)
 	changes, late := uint64(0), 0
 	for l.Begin(); l.Ready() == nil; changes++ {
 		if _, err := l.AppendAs(Change, sample(2)); err != nil {
@@ -92,6 +93,7 @@ func TestReserveIsForChanges(t *testing.T) {
 	if err := l.Healthy(); err != nil {
 		t.Fatalf("with space again: %v", err)
 	}
+	wantServing(t, l, true)
 	appendN(t, l, 1)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
