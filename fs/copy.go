@@ -87,7 +87,7 @@ func (r *request) copyRead(h *handle, buf []byte, off int64) (int, syscall.Errno
 	if errno := r.commit(rec, err); errno != 0 {
 		return 0, errno
 	}
-	h.readBytes.Add(int64(n))
+	h.cover.Took(r.hdr.Uid, off, int64(n))
 	return n, 0
 }
 

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"matterfs/audit"
+	"matterfs/audit/cover"
 	"matterfs/crypto/store"
 	"matterfs/policy"
 )
@@ -40,7 +41,8 @@ type request struct {
 	on  target          // what the last decision was about
 	dec policy.Decision // the last decision
 
-	opens bool // the record to come is that of an open, which discloses
+	view  *cover.View // what records cover for the caller; nil: nothing
+	opens bool        // the record to come is that of an open, which discloses
 
 	learned []uint64 // nodes that the answer will hand out, to be taken back if it does not leave
 }

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"matterfs/audit/cover"
 	"matterfs/crypto/store"
 	"matterfs/policy"
 )
@@ -20,7 +21,7 @@ type handle struct {
 
 	reads, fills, writes pass // the last decision of each kind
 
-	readBytes, wroteBytes atomic.Int64
+	cover cover.Handle // what records cover for whom, and what was read and written
 
 	standing standing // of the opener, as a writer
 
@@ -36,6 +37,7 @@ type grant struct {
 	path  string
 	until int64 // unix ns; 0 never ends
 	dec   policy.Decision
+	view  *cover.View // of a permission to read; nil where each read has a record of its own
 }
 
 // pass is a slot for one grant.

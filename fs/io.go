@@ -10,11 +10,6 @@ import (
 	"matterfs/policy"
 )
 
-// totals says in a close record how many bytes the handle read and wrote.
-func (h *handle) totals() string {
-	return fmt.Sprintf("read=%d,written=%d", h.readBytes.Load(), h.wroteBytes.Load())
-}
-
 // allowHandle decides about an open handle for the caller of this request, who may not be
 // its opener. A decision that still holds is not made again.
 func (r *request) allowHandle(h *handle, op policy.Op, slot *pass) syscall.Errno {
@@ -25,7 +20,7 @@ func (r *request) allowHandle(h *handle, op policy.Op, slot *pass) syscall.Errno
 		g = slot.p.Load()
 	}
 	if g != nil {
-		r.op, r.dec = op, g.dec
+		r.op, r.dec, r.view = op, g.dec, g.view
 		r.on = target{matter: h.node.obj.Matter(), path: path, fid: h.node.fid}
 		return 0
 	}
@@ -36,6 +31,10 @@ func (r *request) allowHandle(h *handle, op policy.Op, slot *pass) syscall.Errno
 	if !r.dec.Expires.IsZero() {
 		g.until = r.dec.Expires.UnixNano()
 	}
+	if op == policy.OpRead {
+		g.view = r.viewOf(h, g)
+	}
+	r.view = g.view
 	slot.p.Store(g)
 	return 0
 }
@@ -53,8 +52,8 @@ func (f *fileSystem) onHandle(m method, hdr *fuse.InHeader, fh uint64) (*request
 	return r, h, 0
 }
 
-// Read implements fuse.RawFileSystem. The bytes are decrypted, then recorded, then
-// answered: none leaves before its record is in the log.
+// Read implements fuse.RawFileSystem. The bytes are decrypted, then recorded unless they
+// are covered, then answered: none leaves before a record that covers it is in the log.
 func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
 	r, h, errno := f.onHandle(mRead, &in.InHeader, in.Fh)
 	fill := in.ReadFlags&fuse.READ_LOCKOWNER == 0
@@ -74,28 +73,13 @@ func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.
 		clear(buf[:want])
 		return f.Read(nil, in, buf)
 	}
-	rec := r.record("ok")
-	rec.H, rec.Off, rec.Len, rec.HasRange = h.id, int64(in.Offset), int64(n), true
-	if int(in.Size) != n {
-		rec.Req = int64(in.Size)
+	if fill && f.off.on(checkDrop) {
+		f.dropper.add(h.node.id, f.sharedWithRefused(h.node))
 	}
-	if h.uid != in.Uid {
-		rec.OUID = int64(h.uid)
-	}
-	if err != nil {
-		rec.HasRange = false // nothing was answered
-	}
-	if fill {
-		rec.Ev = "fill"
-		if f.off.on(checkDrop) {
-			f.dropper.add(h.node.id, f.sharedWithRefused(h.node))
-		}
-	}
-	if errno = r.commit(rec, err); errno != 0 {
+	if errno = r.tell(h, in, int64(n), err); errno != 0 {
 		clear(buf[:want])
 		return nil, fuse.Status(errno)
 	}
-	h.readBytes.Add(int64(n))
 	return fuse.ReadResultData(buf[:n]), fuse.OK
 }
 
@@ -157,7 +141,11 @@ func (r *request) wrote(h *handle, off int64, n, want int, err error, writers []
 		err = syscall.EIO // the kernel does not look at the length of a write-back
 	}
 	errno := r.commit(rec, err)
-	h.wroteBytes.Add(int64(n))
+	by := rec.UID
+	if writers != nil {
+		by = h.uid // the kernel's; see Cover before serve in audit/FORMAT.md
+	}
+	h.cover.Gave(by, off, int64(n))
 	if errno != 0 {
 		return 0, fuse.Status(errno)
 	}

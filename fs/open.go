@@ -214,11 +214,11 @@ func (f *fileSystem) closeHandle(r *request, h *handle) {
 	}
 	rec := r.record("ok")
 	rec.UID, rec.H = h.uid, h.id
-	rec.Flags = h.totals()
 	if h.write {
 		rec.Ver = h.node.obj.Version()
 	}
-	if errno := r.commit(rec, err); errno != 0 {
+	lost := r.recordTotals(h, rec)
+	if errno := r.commit(rec, err); errno != 0 || lost != 0 {
 		f.log.Error().Err(err).Uint64("h", h.id).Str("fid", r.on.fid).Msg("close of a file failed")
 	}
 }

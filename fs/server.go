@@ -27,6 +27,7 @@ type Options struct {
 	Env        *policy.Env      // group membership and the emergency list
 	Audit      *audit.Log       // open; the mount does not close it
 	Logger     zerolog.Logger   // diagnostics; never names, keys or content
+	EachRead   bool             // a record for each read, where the level does not say otherwise; else one covers those that follow
 	OwnFolders bool             // gives each user a folder at the root with the list of what they were refused
 	Now        func() time.Time // default time.Now
 	Mounter    Mounter          // default: this process mounts and unmounts

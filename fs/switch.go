@@ -21,6 +21,7 @@ const (
 	checkExport                       // no file handles: they would be opened without a walk
 	checkMisses                       // refused lookups at the root are answered so that nobody can tell or break what is there
 	checkWriters                      // any writer of a file answers for its mapped pages, not the opener of one handle
+	checkCover                        // no byte leaves that no record in the log covers
 	checkSteady                       // a clock that is set back brings no access back
 )
 

@@ -30,7 +30,7 @@ users:
 duties: { sysadmin: [zhou], secadmin: [qian, wu] }
 groups: { lit: { unix: sys } }
 blocked: [ { user: late, reason: r, until: 2026-12-01 } ]
-tags: { state: { named_only: true, level: mid }, minor: { deny_roles: [intern] }, named: { named_only: true } }
+tags: { state: { named_only: true, level: mid, log_reads: each }, minor: { deny_roles: [intern] }, named: { named_only: true } }
 matters:
   - matter: m
     client: c
@@ -87,6 +87,11 @@ func TestNeedsSecond(t *testing.T) {
 		{"level: top, tags", "level: mid, tags", "level"},
 		{"top: { deny_roles: [intern] }", "top: {}", "top"},
 		{"named_only: true, level: mid", "level: mid", "level"},
+		{", log_reads: each", "", "level"},
+		{"mid: {}, top", "mid: { log_reads: each }, top", ""},
+		{"mid: {}, top", "mid: { log_reads: cover }, top", ""}, // like other rules of levels below the top
+		{"top: { deny_roles: [intern] }", "top: { log_reads: cover, deny_roles: [intern] }", "top"},
+		{"top: { deny_roles: [intern] }", "top: { log_reads: each, deny_roles: [intern] }", ""},
 		{"named_only: true, level: mid", "named_only: true", "level"},
 		{"tags: [state], ", "", "level"},
 		{"tags: [named], ", "", "level"}, // asks for no level

@@ -108,7 +108,7 @@ func (e *eval) decide() Decision {
 	g := e.found.best
 	return Decision{
 		Allow: true, Gate: GateAllow, Rule: g.rule,
-		User: e.u.Name, Client: e.m.info.Client, Level: e.level.Name, Purpose: g.purpose,
+		User: e.u.Name, Client: e.m.info.Client, Level: e.level.Name, Purpose: g.purpose, LogReads: e.level.LogReads,
 		Expires: earlier(e.u.lasts(), g.until),
 	}
 }

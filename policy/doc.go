@@ -26,7 +26,8 @@
 //	  秘密: {}
 //	  机密: { purpose: required }   # a standing purpose will do
 //	  绝密: { purpose: session, two_person: { ttl: 4h }, max_readers: 5, deny_roles: [intern],
-//	         named_only: true, mapping: deny }
+//	         named_only: true, mapping: deny,
+//	         log_reads: each }       # a record for each read; cover: one for those that follow, too
 //	tags:                          # special categories; their rules add to those of the level
 //	  国家秘密: { level: 绝密, named_only: true, mapping: deny }      # level: at least this one
 //	  未成年人: { deny_roles: [intern, contractor], purpose: required }
@@ -142,7 +143,8 @@
 //
 // Where a matter or a folder has a tag that the firm gives rules, and in all
 // below, these come on top of the level's: at least that level, roles that are
-// kept out, named people only, no mapping, a purpose. What a tag refuses has the
+// kept out, named people only, no mapping, a purpose, a record for each read
+// (log_reads: each). What a tag refuses has the
 // rule tag.NAME, but for need.purpose and for the level that it raises. A level
 // that a tag raises above the written one is a warning. Walls against a tag
 // concern the matters that have it, not folders.

@@ -19,10 +19,10 @@ limits: { stale: 72h }
 wide_roles: allow
 departments: [d, e]
 tags:
-  t: { level: low, purpose: required, mapping: deny, deny_roles: [agent] }
+  t: { level: low, purpose: required, mapping: deny, log_reads: each, deny_roles: [agent] }
   u: { named_only: true }
 levels:
-  low: { purpose: required, mapping: allow }
+  low: { purpose: required, mapping: allow, log_reads: cover }
   top: { two_person: { ttl: 4h }, max_readers: 5, deny_roles: [agent], named_only: true }
 roles:
   lawyer: { clearance: top, rights: [read, write] }

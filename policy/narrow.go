@@ -80,18 +80,24 @@ func (o *order) firm() string {
 	return ""
 }
 
+// readsLogged orders how reads are recorded. What the policy leaves to the
+// daemon may be either.
+var readsLogged = map[string]int{CoverReads: 0, "": 1, EachRead: 2}
+
 // asksAll tells whether a level asks for all that another does, but for denied
 // roles.
 func (l *Level) asksAll(old *Level) bool {
 	return purposes[l.Purpose] >= purposes[old.Purpose] &&
 		(old.TwoPerson == 0 || l.TwoPerson > 0 && l.TwoPerson <= old.TwoPerson) &&
 		(old.MaxReaders == 0 || l.MaxReaders > 0 && l.MaxReaders <= old.MaxReaders) &&
-		(l.NamedOnly || !old.NamedOnly) && (l.DenyMapping || !old.DenyMapping)
+		(l.NamedOnly || !old.NamedOnly) && (l.DenyMapping || !old.DenyMapping) &&
+		readsLogged[l.LogReads] >= readsLogged[old.LogReads]
 }
 
 // asksAll tells whether a tag asks for all that it did, but for denied roles.
 func (t *tag) asksAll(old *tag) bool {
 	return purposes[t.purpose] >= purposes[old.purpose] && (t.named || !old.named) && (t.unmapped || !old.unmapped) &&
+		(t.eachRead || !old.eachRead) &&
 		(old.level == nil || t.level != nil && t.level.Rank >= old.level.Rank)
 }
 

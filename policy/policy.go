@@ -32,6 +32,12 @@ type Policy struct {
 	warnings    []*Error
 }
 
+// How reads of documents are recorded.
+const (
+	EachRead   = "each"  // a record for each read call
+	CoverReads = "cover" // a record that covers the reads that follow
+)
+
 // Level is one confidentiality level with the rules it carries.
 type Level struct {
 	Name         string
@@ -41,6 +47,7 @@ type Level struct {
 	MaxReaders   int           // 0: no limit
 	NamedOnly    bool          // grants through groups do not count
 	DenyMapping  bool          // reads into the page cache are refused
+	LogReads     string        // EachRead or CoverReads; "": as the daemon is set
 	DeniedRoles  []string
 	deniedToRole map[*role]bool
 	top          bool

@@ -87,6 +87,8 @@ type Decision struct {
 	Client  string
 	Level   string // of the path
 	Purpose string // the standing purpose under which access is allowed
+	// LogReads is how reads are recorded there: EachRead or CoverReads; "": as the daemon is set. Only where Allow is true.
+	LogReads string
 	// Expires is the moment before which time alone does not change the answer,
 	// neither whether nor why nor how it is shown; zero: it never does.
 	Expires time.Time

@@ -13,6 +13,7 @@ type tag struct {
 	purpose    string
 	named      bool
 	unmapped   bool
+	eachRead   bool
 	denied     map[*role]bool
 	pos        pos
 }
@@ -60,6 +61,9 @@ func (l *Level) with(tags []*tag) *Level {
 		if t.unmapped && !v.DenyMapping {
 			v.DenyMapping, v.tagged.unmapped = true, t
 		}
+		if t.eachRead {
+			v.LogReads = EachRead
+		}
 		if purposes[t.purpose] > purposes[v.Purpose] {
 			v.Purpose, v.tagged.purpose = t.purpose, t
 		}
@@ -77,7 +81,7 @@ func (b *builder) tags() {
 			continue
 		}
 		t := &tag{
-			name: r.name.s, rule: "tag." + r.name.s, purpose: r.purpose.s, named: r.namedOnly, unmapped: r.mapping.given(),
+			name: r.name.s, rule: "tag." + r.name.s, purpose: r.purpose.s, named: r.namedOnly, unmapped: r.mapping.given(), eachRead: r.reads.given(),
 			denied: map[*role]bool{}, pos: r.name.at,
 		}
 		if r.level.given() {

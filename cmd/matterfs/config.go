@@ -24,6 +24,7 @@ type settings struct {
 	Identity       string `json:"identity,omitempty"`
 	PassphraseFile string `json:"passphrase_file,omitempty"`
 	Retention      string `json:"log_retention_days"`
+	Reads          string `json:"audit_reads"`
 	User           string `json:"user,omitempty"` // whom the daemon becomes; "": it stays root
 }
 
@@ -69,7 +70,7 @@ func defaults(config string) settings {
 		Data: filepath.Join(dir, "data"), Keys: filepath.Join(dir, "keys"),
 		Policy: filepath.Join(dir, "policy"), Log: filepath.Join(dir, "log"),
 		State: filepath.Join(dir, "state"), Identity: dir + ".identity",
-		Retention: retentionDefault,
+		Retention: retentionDefault, Reads: policy.CoverReads,
 	}
 }
 
@@ -106,7 +107,7 @@ func (s *settings) fields() map[string]*string {
 	return map[string]*string{
 		"data": &s.Data, "keys": &s.Keys, "policy": &s.Policy, "log": &s.Log, "state": &s.State,
 		"identity": &s.Identity, "passphrase-file": &s.PassphraseFile, "user": &s.User,
-		retentionKey: &s.Retention,
+		retentionKey: &s.Retention, readsKey: &s.Reads,
 	}
 }
 

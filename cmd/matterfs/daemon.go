@@ -49,12 +49,13 @@ type daemon struct {
 	prepared *prepared // by the root step; nil: this process is root and stays so
 	mounter  fs.Mounter
 
-	storeID string
-	keys    *keystore.Keystore
-	log     *audit.Log
-	store   *store.Store
-	groups  *groups
-	env     *policy.Env
+	storeID  string
+	keys     *keystore.Keystore
+	log      *audit.Log
+	eachRead bool // see settings.eachRead
+	store    *store.Store
+	groups   *groups
+	env      *policy.Env
 
 	emergency   emergency
 	refusedAsks refusedAsks
@@ -208,6 +209,9 @@ func keysError(dir string, err error) error {
 
 func (d *daemon) openLog(context.Context) error {
 	retain, err := d.s.retention()
+	if err == nil {
+		d.eachRead, err = d.s.eachRead()
+	}
 	if err != nil {
 		return err
 	}
@@ -337,7 +341,7 @@ func (d *daemon) currentPolicy() *policy.Policy {
 func (d *daemon) mount(context.Context) error {
 	srv, err := fs.Mount(fs.Options{
 		Mountpoint: d.mnt, FSName: sourceName(d.storeID), Store: d.store, Policy: d.policy,
-		Env: d.env, Audit: d.log, Logger: d.logger, Now: time.Now, Mounter: d.mounter, OwnFolders: true,
+		Env: d.env, Audit: d.log, Logger: d.logger, Now: time.Now, Mounter: d.mounter, OwnFolders: true, EachRead: d.eachRead,
 	})
 	if err != nil {
 		return &fuseError{err}

@@ -28,6 +28,7 @@
 //	identity: ../firm.identity  # opens the keys at mount, if it is there
 //	user: matterfs              # whom the daemon becomes once all is open (privilege.go)
 //	log-retention-days: 1095    # how long records are kept: 183 or more, or never
+//	audit: { reads: cover }     # a record covers the reads that follow; each: one for each
 //	passphrase-file: /run/p     # its first line opens the keys; none by default
 //
 // Paths are relative to that file. Flags of the same names win, and are

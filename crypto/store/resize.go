@@ -229,6 +229,15 @@ func (h *Handle) SeekHole(off int64) (int64, error) {
 	return max(off, int64(valid)), nil
 }
 
+// Size is how long the file is now; 0 when the handle is closed.
+func (h *Handle) Size() int64 {
+	size, _, err := h.extent()
+	if err != nil {
+		return 0
+	}
+	return int64(size)
+}
+
 func (h *Handle) extent() (size, valid uint64, err error) {
 	c := h.o.file
 	c.mu.RLock()
