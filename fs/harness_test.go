@@ -170,6 +170,7 @@ type setup struct {
 	dir   string // holds data, log and state
 	files map[string][]byte
 	env   *policy.Env
+	each  bool                        // a record for each read
 	own   bool                        // people have their own folders
 	now   func() time.Time            // the clock that decisions go by
 	disk  func(store.Disk) store.Disk // wraps the backing disk
@@ -202,7 +203,7 @@ func (s setup) mount(t testing.TB) *drive {
 	if d.log, err = audit.Open(audit.Options{Dir: d.path("log"), StateDir: d.path("state"), StoreID: "test-store", Reserve: s.reserve, Wrap: s.logFile}); err != nil {
 		t.Fatal(err)
 	}
-	f := newFileSystem(Options{Mountpoint: d.mnt, Store: d.store, Policy: p, Env: s.env, Audit: d.log, Logger: zerolog.New(os.Stderr), Now: s.now, OwnFolders: s.own})
+	f := newFileSystem(Options{Mountpoint: d.mnt, Store: d.store, Policy: p, Env: s.env, Audit: d.log, Logger: zerolog.New(os.Stderr), Now: s.now, OwnFolders: s.own, EachRead: s.each})
 	f.off.set(s.off)
 	d.srv, err = mount(f)
 	if err != nil {

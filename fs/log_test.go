@@ -22,10 +22,10 @@ type readKey struct {
 	off, len int
 }
 
-// The reads that clients saw are exactly the reads in the log: the multisets of (uid,
-// object, offset, length) are equal.
+// With a record for each read, the reads that clients saw are exactly the reads in the log:
+// the multisets of (uid, object, offset, length) are equal.
 func TestLogEqualsWhatClientsRead(t *testing.T) {
-	d := mountFirm(t)
+	d := setup{each: true}.mount(t)
 	const files, readsEach = 4, 5000
 	lead := as.Start(t, zhang)
 	content := bytes.Repeat([]byte("保密资料。"), 4000)
@@ -106,7 +106,7 @@ func TestFullLogRefuses(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	d := mountAt(t, dir, firm())
+	d := setup{dir: dir, each: true}.mount(t) // reads fill the disk
 	lead := as.Start(t, zhang)
 	lead.Writes(d.in("合同.txt"), "甲方:某某公司")
 	f := lead.Opens(d.in("合同.txt"), syscall.O_RDWR, 0)

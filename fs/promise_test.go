@@ -34,7 +34,7 @@ func drained(t *testing.T) (*drive, *as.User) {
 	t.Helper()
 	dir := t.TempDir()
 	mountTmpfs(t, dir+"/log", "4m")
-	d := setup{dir: dir, reserve: 512 << 10}.mount(t)
+	d := setup{dir: dir, reserve: 512 << 10, each: true}.mount(t) // reads fill the disk
 	lead := as.Start(t, zhang)
 	lead.Writes(d.in("合同.txt"), "甲方:某某公司")
 	return d, lead

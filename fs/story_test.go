@@ -98,6 +98,15 @@ func TestPassedDescriptor(t *testing.T) {
 		t.Errorf("a member reads %q, %v through a passed descriptor", b, err)
 	}
 	d.logged("ev", "read", "res", "ok", "uid", lina, "ouid", zhang, "len", 6)
+	if _, err := f.ReadAt(3, 4); err != nil {
+		t.Error(err)
+	}
+	lead.Does(hers.Close())
+	lead.Does(theirs.Close())
+	lead.Does(f.Close())
+	d.unmount()
+	d.logged("ev", "close", "res", "ok", "user", "li.na", "uid", lina, "ouid", zhang, "flags", "read=6,written=0", "read_ranges", "0-6")
+	d.logged("ev", "close", "res", "ok", "user", "zhang.wei", "uid", zhang, "ouid", nil, "flags", "read=4,written=0", "read_ranges", "3-7")
 }
 
 // A stream of the root that is passed on shows its reader's matters, not its opener's.
