@@ -62,8 +62,27 @@ func newFirm(t testing.TB, flags ...string) *firm {
 	}
 	f.s = s
 	f.write(filepath.Join(s.Policy, "matters", "0142.yaml"), firmYAML)
-	t.Cleanup(func() { unmountAll(dir) })
+	t.Cleanup(f.end)
 	return f
+}
+
+// end takes the drive away and waits for the daemon, which still writes to its
+// directories then.
+func (f *firm) end() {
+	unmountAll(filepath.Dir(f.s.Dir))
+	err := retry(func() error {
+		l, err := lockStore(f.s)
+		if err == nil {
+			l.release()
+		}
+		if asErr[*busyError](err) {
+			return err
+		}
+		return nil // a directory that a test has taken away holds nobody
+	})
+	if err != nil {
+		f.t.Errorf("the daemon is still there: %v", err)
+	}
 }
 
 func startFirm(t testing.TB) *firm {
