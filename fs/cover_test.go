@@ -2,7 +2,6 @@ package fs
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -13,7 +12,6 @@ import (
 
 	"matterfs/audit/cover"
 	"matterfs/internal/as"
-	"matterfs/policy"
 )
 
 // A record covers the reads that follow, and the close says exactly which bytes were read:
@@ -256,33 +254,4 @@ func onDrive(t testing.TB, s setup, size int, names ...string) (*drive, []*node)
 		t.Fatalf("%d nodes of %d files", len(nodes), len(names))
 	}
 	return d, nodes
-}
-
-// BenchmarkRead4K: reads of 4 KiB through the drive's own code, without the kernel.
-func BenchmarkRead4K(b *testing.B) {
-	const size = 16 << 20
-	for _, mode := range []string{policy.EachRead, policy.CoverReads} {
-		for _, way := range []string{"row", "scattered"} {
-			b.Run(fmt.Sprintf("%s/%s", mode, way), func(b *testing.B) {
-				d, nodes := onDrive(b, setup{each: mode == policy.EachRead}, size, "卷宗")
-				x := handlers{b, d.srv.fs}
-				fh := x.open(nodes[0], zhang)
-				defer x.close(nodes[0], fh)
-				buf, rnd := make([]byte, 4096), rand.New(rand.NewPCG(1, 1))
-				before, at := d.count("ev", "read"), int64(0)
-				b.SetBytes(4096)
-				b.ReportAllocs()
-				for b.Loop() {
-					if way == "scattered" {
-						at = rnd.Int64N(size/4096) * 4096
-					}
-					if n, s := x.read(nodes[0], zhang, fh, at, buf); n != 4096 || s != fuse.OK {
-						b.Fatalf("%d bytes, %v", n, s)
-					}
-					at = (at + 4096) % size
-				}
-				b.ReportMetric(float64(d.count("ev", "read")-before)/float64(b.N), "records/op")
-			})
-		}
-	}
 }

@@ -41,6 +41,7 @@ type request struct {
 	on  target          // what the last decision was about
 	dec policy.Decision // the last decision
 
+	moves uint64      // of the store, before the place in on was looked at; 0, nothing had moved: not asked
 	view  *cover.View // what records cover for the caller; nil: nothing
 	opens bool        // the record to come is that of an open, which discloses
 
@@ -246,7 +247,7 @@ func (r *request) current() bool {
 // place that it has left. Its new place may be above the caller, and what is fetched after
 // the move may have been put there after it.
 func (r *request) moved() bool {
-	if r.node.isRoot() || r.on.fid != r.node.fid || !r.fs.off.on(checkMoved) {
+	if r.node.isRoot() || r.on.fid != r.node.fid || !r.fs.off.on(checkMoved) || r.moves == r.fs.opts.Store.Moves() {
 		return false
 	}
 	return r.node.obj.Path() != r.on.path

@@ -34,25 +34,40 @@ type handle struct {
 type grant struct {
 	gen   uint64
 	uid   uint32
-	path  string
 	until int64 // unix ns; 0 never ends
 	dec   policy.Decision
-	view  *cover.View // of a permission to read; nil where each read has a record of its own
+
+	matter, path string
+	moves        uint64 // no file has moved since this many moves of the store, or this one has not
+
+	view *cover.View // of a permission to read; nil where each read has a record of its own
 }
 
 // pass is a slot for one grant.
 type pass struct{ p atomic.Pointer[grant] }
 
-// valid returns the remembered decision when it still answers this question.
-func (s *pass) valid(gen uint64, uid uint32, path string, now int64) *grant {
+// valid returns the remembered decision when it still answers this question, unless the file
+// has moved.
+func (s *pass) valid(gen uint64, uid uint32, now int64) *grant {
 	g := s.p.Load()
-	if g == nil || g.gen != gen || g.uid != uid || g.path != path {
+	if g == nil || g.gen != gen || g.uid != uid {
 		return nil
 	}
 	if g.until != 0 && now >= g.until {
 		return nil
 	}
 	return g
+}
+
+// stayed returns the grant when its file is still at its place although some have moved.
+func (s *pass) stayed(g *grant, path string, moves uint64) *grant {
+	if path != g.path {
+		return nil
+	}
+	again := *g
+	again.moves = moves
+	s.p.Store(&again)
+	return &again
 }
 
 // handleTable numbers the open handles. Numbers are never used twice in one mount.

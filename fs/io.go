@@ -13,21 +13,22 @@ import (
 // allowHandle decides about an open handle for the caller of this request, who may not be
 // its opener. A decision that still holds is not made again.
 func (r *request) allowHandle(h *handle, op policy.Op, slot *pass) syscall.Errno {
-	path := h.node.obj.Path()
-	now := r.fs.now()
-	g := slot.valid(r.st.gen, r.hdr.Uid, path, now.UnixNano())
+	r.moves = r.fs.opts.Store.Moves() // before the place is looked at
+	g := slot.valid(r.st.gen, r.hdr.Uid, r.fs.now().UnixNano())
 	if !r.fs.off.on(checkRemembered) {
 		g = slot.p.Load()
+	} else if g != nil && g.moves != r.moves {
+		g = slot.stayed(g, h.node.obj.Path(), r.moves)
 	}
 	if g != nil {
 		r.op, r.dec, r.view = op, g.dec, g.view
-		r.on = target{matter: h.node.obj.Matter(), path: path, fid: h.node.fid}
+		r.on = target{matter: g.matter, path: g.path, fid: h.node.fid}
 		return 0
 	}
 	if errno := r.allow(op, r.asked(h.node)); errno != 0 {
 		return errno
 	}
-	g = &grant{gen: r.st.gen, uid: r.hdr.Uid, path: r.on.path, dec: r.dec}
+	g = &grant{gen: r.st.gen, uid: r.hdr.Uid, matter: r.on.matter, path: r.on.path, moves: r.moves, dec: r.dec}
 	if !r.dec.Expires.IsZero() {
 		g.until = r.dec.Expires.UnixNano()
 	}

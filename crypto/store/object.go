@@ -144,6 +144,10 @@ func (o *Object) Path() string {
 	return o.path()
 }
 
+// Moves grows before any object gets another path. Where it is what it was before a path was asked for, the path is that still:
+// a question that takes no lock.
+func (s *Store) Moves() uint64 { return s.moves.Load() }
+
 // path is Path with Store.mu held.
 func (o *Object) path() string {
 	var parts []string

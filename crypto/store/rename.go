@@ -307,6 +307,7 @@ func (r *rename) settle() {
 		r.s.unlinked(r.victim)
 	}
 	r.s.mu.Lock()
+	r.s.moves.Add(1) // before anybody can see the new place
 	delete(r.from.children, r.name)
 	r.to.children[r.newName] = r.src
 	r.src.parent, r.src.name = r.to, r.newName

@@ -103,6 +103,8 @@ type Store struct {
 
 	moveMu sync.Mutex
 
+	moves atomic.Uint64 // objects that went to another path
+
 	mu       sync.Mutex
 	live     map[crypto.ID]*Object // nil value: an id that is being loaded
 	loading  map[loadKey]chan struct{}
