@@ -26,8 +26,26 @@ type logReader struct {
 	at  int64
 }
 
-// reads returns what the log says was given since the last call.
-func (l *logReader) reads() ([]span, error) {
+// logLine is what a record says of bytes.
+type logLine struct {
+	Ev, Res, Path string
+	UID           int
+	H             uint64
+	Off, Len      int64
+	CoverFrom     int64 `json:"cover_from"`
+	CoverTo       int64 `json:"cover_to"`
+}
+
+// gives tells whether bytes left under this record.
+func (r *logLine) gives() bool { return r.Res == "ok" && (r.Ev == "read" || r.Ev == "fill") }
+
+// spans are the bytes that a record covers: those of its own read, and those announced.
+func (r *logLine) spans() []span {
+	return []span{{r.UID, r.Path, r.Off, r.Off + r.Len}, {r.UID, r.Path, r.CoverFrom, r.CoverTo}}
+}
+
+// lines returns the records since the last call.
+func (l *logReader) lines() ([]logLine, error) {
 	f, err := os.Open(filepath.Join(l.dir, "audit.jsonl"))
 	if err != nil {
 		return nil, err
@@ -36,7 +54,7 @@ func (l *logReader) reads() ([]span, error) {
 	if _, err := f.Seek(l.at, io.SeekStart); err != nil {
 		return nil, err
 	}
-	var list []span
+	var list []logLine
 	for r := bufio.NewReader(f); ; {
 		text, err := r.ReadBytes('\n')
 		if err == io.EOF {
@@ -46,27 +64,23 @@ func (l *logReader) reads() ([]span, error) {
 			return nil, err
 		}
 		l.at += int64(len(text))
-		s, ok, err := spanOf(text)
-		if err != nil {
-			return nil, err
+		var line logLine
+		if err := json.Unmarshal(text, &line); err != nil {
+			return nil, fmt.Errorf("%q: %w", text, err)
 		}
-		if ok {
-			list = append(list, s)
-		}
+		list = append(list, line)
 	}
 }
 
-func spanOf(text []byte) (span, bool, error) {
-	var r struct {
-		Ev, Res, Path string
-		UID           int
-		Off, Len      int64
+// reads returns what the log covers since the last call.
+func (l *logReader) reads() (list []span, err error) {
+	lines, err := l.lines()
+	for i := range lines {
+		if lines[i].gives() {
+			list = append(list, lines[i].spans()...)
+		}
 	}
-	if err := json.Unmarshal(text, &r); err != nil {
-		return span{}, false, fmt.Errorf("%q: %w", text, err)
-	}
-	given := r.Res == "ok" && (r.Ev == "read" || r.Ev == "fill")
-	return span{r.UID, r.Path, r.Off, r.Off + r.Len}, given, nil
+	return list, err
 }
 
 // uncovered returns the reads of which a byte is in no record. A record stands before the answer, so that of a kill in

@@ -16,6 +16,9 @@
 // Kills land under load, while the daemon recovers from the kill before, while it loads a policy and while it
 // unmounts. After each, the audit log must be whole, and cover every byte that anybody was given.
 //
+// A second test has eight people read, in rows and here and there and through mappings, and kills the daemon a hundred
+// times: what each of them was given through each handle is covered by records of that handle.
+//
 // KILLTEST_PEER=gocryptfs runs the same on another encrypted drive, for comparison; it has no log to check.
-// KILLTEST_KILLS=N asks for another number of kills, KILLTEST_SEED=N for another run of dice.
+// KILLTEST_KILLS=N asks for another number of kills of the first test, KILLTEST_READS=N of the second, KILLTEST_SEED=N for another run of dice.
 package killtest

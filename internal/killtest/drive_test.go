@@ -32,6 +32,8 @@ type drive struct {
 	argv []string  // serves in the foreground
 	cmd  *exec.Cmd // the running daemon
 	said *output
+
+	stuck int // kills after which the kernel had to be told, see wait
 }
 
 // output keeps what a daemon says, and tells when it is ready.
@@ -53,6 +55,10 @@ users:
   li.na: { uid: 10022, role: lawyer }
   wang.qiang: { uid: 10023, role: lawyer }
   zhao.min: { uid: 10024, role: lawyer }
+  sun.li: { uid: 10025, role: lawyer }
+  chen.jie: { uid: 10026, role: lawyer }
+  fan.yi: { uid: 10027, role: lawyer }
+  wu.di: { uid: 10028, role: lawyer }
 `
 
 const matterYAML = `matter: "2026-0142"
@@ -65,6 +71,10 @@ members:
   - { user: li.na, rights: [read, write, create, delete, rename] }
   - { user: wang.qiang, rights: [read, write, create, delete, rename] }
   - { user: zhao.min, rights: [read, write, create, delete, rename] }
+  - { user: sun.li, rights: [read] }
+  - { user: chen.jie, rights: [read] }
+  - { user: fan.yi, rights: [read] }
+  - { user: wu.di, rights: [read] }
 `
 
 func newDrive(t *testing.T) *drive {
@@ -158,15 +168,40 @@ func (d *drive) kill() {
 	if err := d.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		d.t.Fatal(err)
 	}
-	var exit *exec.ExitError
-	if err := d.cmd.Wait(); err != nil && !errors.As(err, &exit) {
-		d.t.Fatal(err)
-	}
+	d.wait()
 	d.cmd = nil
 	select {
 	case <-d.said.text:
 	case <-time.After(time.Minute):
 		d.t.Fatal("something holds on to the output of the daemon that was killed")
+	}
+}
+
+// patience is how long a daemon that was killed may take to end by itself.
+const patience = 3 * time.Second
+
+// wait waits for the end of a daemon that was killed. One of its threads may be dropping the pages of a mapped file: the
+// kernel lets it wait, deaf to SIGKILL, for a page whose reader waits for the daemon. Then umount -f is the way out, which
+// ends all requests.
+func (d *drive) wait() {
+	d.t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- d.cmd.Wait() }()
+	var err error
+	select {
+	case err = <-ended:
+	case <-time.After(patience):
+		d.stuck++
+		_ = unix.Unmount(d.mnt, unix.MNT_FORCE) // EBUSY, and all requests are ended
+		select {
+		case err = <-ended:
+		case <-time.After(time.Minute):
+			d.t.Fatal("a daemon that was killed does not end, not even after umount -f")
+		}
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		d.t.Fatal(err)
 	}
 }
 

@@ -25,8 +25,15 @@ const (
 const maxLag = 40 * time.Millisecond
 
 func TestMain(m *testing.M) {
+	seed := uint64(0)
+	if len(os.Args) > 1 {
+		seed, _ = strconv.ParseUint(os.Args[1], 10, 64) // of the processes below; the tests have flags there
+	}
+	if dir := os.Getenv(readerEnv); dir != "" {
+		runReader(dir, seed)
+		return
+	}
 	if root := os.Getenv(workerEnv); root != "" {
-		seed, _ := strconv.ParseUint(os.Args[1], 10, 64)
 		if err := runWorker(root, seed); err != nil {
 			os.Exit(1)
 		}
