@@ -19,6 +19,17 @@
 // and are decided again. When nothing changed since the last decision for the same uid and
 // path, this is one comparison of the policy generation and one of the expiry time.
 //
+// # Cover before serve
+//
+// Bytes are decrypted first; then it is asked again whether policy and place are still those
+// that were decided about; then a record that is in the log covers them, or one is written;
+// then they leave. A record covers what the package audit/cover announces, for one handle, one
+// uid and one decision; [Options.EachRead], or the level's log_reads, asks for a record for each read
+// instead. Fills and copies have one each in any case. While the log takes no records nothing
+// leaves, covered or not. A covered read asks for no lock but that of its uid on its handle and
+// those, shared, of the tables of nodes and handles; it does not look at /proc, so that a record names the program of the
+// read that it was written for. The close tells which bytes each uid read and wrote.
+//
 // # What the root shows
 //
 // The root holds one folder for each matter that the caller may see, with
