@@ -209,7 +209,7 @@ func FuzzWalk(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		problems, good := 0, uint64(0)
 		w := startWalk(frozenStore, func(Problem) { problems++ })
-		w.onGood = func(header, []byte) { good++ }
+		w.onGood = func(*judged) { good++ }
 		w.enter(LiveName, 0)
 		torn, err := w.read(bytes.NewReader(b))
 		if err != nil || w.off+torn != int64(len(b)) {

@@ -1,9 +1,9 @@
 package audit
 
 import (
-	"crypto/sha256"
 	"io"
 	"runtime"
+	"sync"
 )
 
 // judged is a line with what does not depend on the lines before it.
@@ -14,6 +14,9 @@ type judged struct {
 	why  string // not empty: the line is no record
 	leaf [32]byte
 }
+
+// lineTooLong is what is wrong with a line of more than MaxLine bytes.
+const lineTooLong = "is longer than a line may be"
 
 // judgeLine looks at one line alone.
 func judgeLine(ln rawLine, hash *hasher) judged {
@@ -26,106 +29,76 @@ func judgeLine(ln rawLine, hash *hasher) judged {
 }
 
 func (j *judged) parse(strict, long bool) {
-	if !strict && !long {
+	if long {
+		j.why = lineTooLong
+		return
+	}
+	if !strict {
 		var ok bool
 		if j.h, ok = quick(j.b); ok {
 			return
 		}
 	}
 	j.h, j.why = parseHeader(j.b)
-	if long {
-		j.why = "is longer than a line may be"
+}
+
+// judges has lines judged on all processors, ahead of who takes them in order. Who judges a chunk has read it: the bytes are still in
+// the cache of that processor.
+type judges struct {
+	strict bool
+	free   chan *chunk
+	order  chan *chunk // in the order of the file
+
+	mu   sync.Mutex // guards file, and the order of sending to order, which always has room
+	file chunker
+	done bool // the file was read to its end
+}
+
+// next reads a chunk; nil when there are no more.
+func (p *judges) next() *chunk {
+	c := <-p.free
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done {
+		p.free <- c
+		return nil
+	}
+	p.file.fill(c)
+	p.order <- c
+	if p.done = c.err != nil; p.done {
+		close(p.order)
+	}
+	return c
+}
+
+func (p *judges) work() {
+	for c := p.next(); c != nil; c = p.next() {
+		c.judge(p.strict)
 	}
 }
 
-// chunk is a run of lines that one goroutine judges while others read and join.
-type chunk struct {
-	buf   []byte // 0x00 and the line, for each line: what is hashed stands in one piece
-	ends  []int  // where each line ends in buf
-	sizes []int64
-	long  []bool
-	lines []judged
-	ready chan struct{} // one token when lines are judged
-	torn  int64         // bytes after the last LF of the file
-	err   error         // of reading, io.EOF at the end of the file
-}
-
-// chunkBytes is how much a chunk holds, unless a single line is longer.
-const chunkBytes = 1 << 18
-
-// fill takes lines from l until the chunk is full or the file ends.
-func (c *chunk) fill(l *lines) {
-	c.buf, c.ends, c.sizes, c.long, c.lines = c.buf[:0], c.ends[:0], c.sizes[:0], c.long[:0], c.lines[:0]
-	c.torn, c.err = 0, nil
-	for len(c.buf) < chunkBytes {
-		ln, err := l.next()
-		if err == nil && ln.torn {
-			c.torn, err = ln.size, io.EOF
-		}
-		if err != nil {
-			c.err = err
-			return
-		}
-		c.buf = append(append(c.buf, 0x00), ln.b...)
-		c.ends = append(c.ends, len(c.buf))
-		c.sizes = append(c.sizes, ln.size)
-		c.long = append(c.long, ln.long)
-	}
-}
-
-// judge fills lines. It runs beside other chunks.
-func (c *chunk) judge(strict bool) {
-	start := 0
-	for i, end := range c.ends {
-		j := judged{b: c.buf[start+1 : end], size: c.sizes[i]}
-		j.parse(strict, c.long[i])
-		if j.why == "" {
-			j.leaf = sha256.Sum256(c.buf[start:end])
-		}
-		c.lines = append(c.lines, j)
-		start = end
-	}
-	c.ready <- struct{}{}
-}
-
-// eachJudged calls fn for all complete lines of r in order and returns how many bytes without LF stand at its end. Reading and
-// judging run ahead of fn, on all processors.
+// eachJudged calls fn for all complete lines of r in order and returns how many bytes without LF stand at its end.
 func eachJudged(r io.Reader, strict bool, fn func(j *judged)) (torn int64, err error) {
+	return judgeChunks(chunker{r: r, size: chunkBytes}, strict, fn)
+}
+
+func judgeChunks(file chunker, strict bool, fn func(j *judged)) (torn int64, err error) {
 	workers := runtime.GOMAXPROCS(0)
-	free := make(chan *chunk, 2*workers+1)
-	for range cap(free) {
-		free <- &chunk{ready: make(chan struct{}, 1)}
+	chunks := 2*workers + 1
+	p := &judges{strict: strict, free: make(chan *chunk, chunks), order: make(chan *chunk, chunks), file: file}
+	for range chunks {
+		p.free <- &chunk{ready: make(chan struct{}, 1), lines: make([]judged, 0, file.size/256)}
 	}
-	work, order := make(chan *chunk, cap(free)), make(chan *chunk, cap(free))
-	go func() {
-		defer close(work)
-		defer close(order)
-		l := newLines(r)
-		for {
-			c := <-free
-			c.fill(l)
-			end := c.err != nil
-			work <- c
-			order <- c
-			if end {
-				return
-			}
-		}
-	}()
 	for range workers {
-		go func() {
-			for c := range work {
-				c.judge(strict)
-			}
-		}()
+		go p.work()
 	}
-	for c := range order {
+	for c := range p.order {
 		<-c.ready
 		for i := range c.lines {
 			fn(&c.lines[i])
 		}
-		torn, err = c.torn, c.err // after this the reading goroutine may fill it again
-		free <- c
+		torn, err = c.torn, c.err // after this it may be filled again
+		p.free <- c
 	}
 	if err == io.EOF {
 		err = nil

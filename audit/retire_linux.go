@@ -100,12 +100,12 @@ func (s *stub) take(dir, storeID string, list []segment) error {
 		}
 	})
 	w.seq, w.hash = s.tree.n, s.last
-	w.onGood = func(h header, line []byte) {
+	w.onGood = func(j *judged) {
 		s.tree.add(w.hash)
-		if !h.own {
+		if !j.h.own {
 			return
 		}
-		if p, err := ParseLine(line); err == nil && p.Ev == "audit.epoch" {
+		if p, err := ParseLine(j.b); err == nil && p.Ev == "audit.epoch" {
 			s.epochs = append(s.epochs, p.Signed)
 		}
 	}

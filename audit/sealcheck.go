@@ -19,9 +19,9 @@ type sealCheck struct {
 	off    bool     // only a part of the log is read
 	report func(kind, format string, args ...any)
 
-	base   tree       // over the records that the last seal covers, or more
-	leaves [][32]byte // hashes of the records after these
-	blind  bool       // the tree cannot be known: records are missing, or a problem stands before
+	base   tree      // over the records that the last seal covers, or more
+	leaves hashQueue // hashes of the records after these
+	blind  bool      // the tree cannot be known: records are missing, or a problem stands before
 
 	key, next note.Verifier // in force; recorded, but not yet in force
 	n, nextN  uint64        // their numbers
@@ -40,17 +40,17 @@ type sealCheck struct {
 	unknown bool   // a seal came before any key
 }
 
-func (c *sealCheck) size() uint64 { return c.base.n + uint64(len(c.leaves)) }
+func (c *sealCheck) size() uint64 { return c.base.n + uint64(c.leaves.n) }
 
 // add takes the hash of the next record. broken says that a problem was found before it.
-func (c *sealCheck) add(leaf [32]byte, broken bool) {
+func (c *sealCheck) add(leaf *[32]byte, broken bool) {
 	if c.blind = c.blind || broken || c.off; c.blind {
 		return
 	}
-	if len(c.leaves) == maxLag {
+	if c.leaves.n == maxLag {
 		c.fold(c.base.n + maxLag/2)
 	}
-	c.leaves = append(c.leaves, leaf)
+	c.leaves.push(leaf)
 	if c.against != nil && c.size() == c.against.Size {
 		c.compare()
 	}
@@ -59,17 +59,17 @@ func (c *sealCheck) add(leaf [32]byte, broken bool) {
 // fold moves the tree to that size.
 func (c *sealCheck) fold(size uint64) {
 	n := int(size - c.base.n)
-	for _, h := range c.leaves[:n] {
-		c.base.add(h)
+	for i := range n {
+		c.base.add(*c.leaves.at(i))
 	}
-	c.leaves = c.leaves[:copy(c.leaves, c.leaves[n:])]
+	c.leaves.drop(n)
 }
 
 // compare looks whether the log is the one that the caller's checkpoint is of.
 func (c *sealCheck) compare() {
 	at := c.base
-	for _, h := range c.leaves {
-		at.add(h)
+	for i := range c.leaves.n {
+		at.add(*c.leaves.at(i))
 	}
 	c.judged = true
 	if c.met = at.root() == c.against.Root; !c.met {

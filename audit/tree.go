@@ -74,3 +74,40 @@ func parseTree(b []byte) (t tree, ok bool) {
 	}
 	return t, true
 }
+
+// queueSlab is how many hashes a hashQueue takes room for at once.
+const queueSlab = 1 << 12
+
+// hashQueue is a row of hashes, of which the oldest leave first. It grows without moving them.
+type hashQueue struct {
+	slabs []*[queueSlab][32]byte
+	begin int // of the oldest in the first slab
+	n     int
+}
+
+func (q *hashQueue) push(h *[32]byte) {
+	end := q.begin + q.n
+	if end == len(q.slabs)*queueSlab {
+		q.slabs = append(q.slabs, new([queueSlab][32]byte))
+	}
+	q.slabs[end/queueSlab][end%queueSlab] = *h
+	q.n++
+}
+
+// at is the hash that stands so many places behind the oldest.
+func (q *hashQueue) at(i int) *[32]byte {
+	i += q.begin
+	return &q.slabs[i/queueSlab][i%queueSlab]
+}
+
+// drop takes the n oldest away. The first slab left empty becomes the last.
+func (q *hashQueue) drop(n int) {
+	q.begin, q.n = q.begin+n, q.n-n
+	empty := q.begin / queueSlab
+	if empty == 0 {
+		return
+	}
+	first := q.slabs[0]
+	q.slabs = append(q.slabs[empty:], first)
+	q.begin %= queueSlab
+}

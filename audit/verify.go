@@ -218,21 +218,21 @@ func (v *verifier) segment(s segment) error {
 	return nil
 }
 
-func (v *verifier) record(h header, line []byte) {
+func (v *verifier) record(j *judged) {
 	v.rep.Records++
 	v.inFile++
 	if v.rep.FirstSeq == 0 {
-		v.rep.FirstSeq = h.seq
+		v.rep.FirstSeq = j.h.seq
 	}
-	if v.inFile == 1 && v.current.first != 0 && v.current.first != h.seq {
-		v.w.problem(KindName, "the segment begins with record %d", h.seq)
+	if v.inFile == 1 && v.current.first != 0 && v.current.first != j.h.seq {
+		v.w.problem(KindName, "the segment begins with record %d", j.h.seq)
 	}
 	if v.rep.Records%progressEvery == 0 && v.o.Progress != nil {
 		v.o.Progress(v.rep.Records)
 	}
-	v.seals.add(v.w.hash, v.broken)
-	if h.own {
-		v.own(line)
+	v.seals.add(&j.leaf, v.broken)
+	if j.h.own {
+		v.own(j.b)
 	}
 }
 

@@ -30,8 +30,8 @@ const (
 // changed line gives one problem.
 type walker struct {
 	report func(Problem)
-	strict bool                        // read judges every byte of a line, not only what the chain needs
-	onGood func(h header, line []byte) // may be nil; called for every record that continues the log
+	strict bool            // read judges every byte of a line, not only what the chain needs
+	onGood func(j *judged) // may be nil; called for every record that continues the log
 
 	file string
 	line int // lines read of file
@@ -158,12 +158,12 @@ func (w *walker) accept(j *judged) {
 	}
 	w.seq, w.hash, w.known, w.unread = h.seq, j.leaf, true, 0
 	w.good = w.off
-	w.where = Problem{File: w.file, Line: w.line}
+	w.where.File, w.where.Line = w.file, w.line
 	if h.seq == w.head.seq {
 		w.anchor()
 	}
 	if w.onGood != nil {
-		w.onGood(*h, j.b)
+		w.onGood(j)
 	}
 }
 
