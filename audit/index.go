@@ -16,10 +16,11 @@ import (
 // A block is a run of lines: about blockBytes of them, or a member of a gzip file.
 
 // blockBytes is how long a block is at least, decompressed, but for the last of a segment.
-const blockBytes = 32 << 10
+const blockBytes = 16 << 10
 
-// maxMember is how long a gzip member may be, decompressed, to be read alone: a block and the longest line.
-const maxMember = blockBytes + MaxLine + 1
+// maxMember is how long a gzip member may be, decompressed, to be read alone: a block and the longest line. Logs were written with blocks
+// of 32 KiB.
+const maxMember = 32<<10 + MaxLine + 1
 
 // indexedFields is how many fields an index knows.
 const indexedFields = 4
@@ -58,6 +59,15 @@ func (r run) add(n int) run {
 	return run{binary.AppendUvarint(r.b, uint64(n-r.next)), n + 1}
 }
 
+// before is r without its last number; nothing can be added to it.
+func (r run) before() run {
+	i := len(r.b) - 1
+	for i > 0 && r.b[i-1] >= 0x80 { // the bytes of a uvarint but its last
+		i--
+	}
+	return run{r.b[:i], r.next}
+}
+
 // each calls fn for every number below limit; false when the bytes are not such a list.
 func (r run) each(limit int, fn func(n int)) bool {
 	for next := 0; len(r.b) > 0; {
@@ -73,28 +83,17 @@ func (r run) each(limit int, fn func(n int)) bool {
 	return true
 }
 
-// buildIndex reads a whole segment.
-func buildIndex(dir string, s segment) (*index, error) {
-	x := newIndexer()
-	f, err := s.file(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
+// buildIndex reads a whole segment that is compressed.
+func buildIndex(f *os.File) (*index, error) {
 	fi, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	x.x.size = fi.Size()
-	if x.x.direct = true; !isGzip(f) {
-		err := x.stream(f)
-		return x.done(), err
-	}
+	x := newIndexer(&index{size: fi.Size(), direct: true})
 	if ok, err := x.members(f); err != nil || ok {
 		return x.done(), err
 	}
-	x = newIndexer() // compressed by something else: it can be read from its beginning only
-	x.x.size = fi.Size()
+	x = newIndexer(&index{size: fi.Size()}) // compressed by something else: it can be read from its beginning only
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
@@ -130,45 +129,86 @@ func isGzip(f io.ReaderAt) bool {
 	return n == 2 && b == [2]byte{0x1f, 0x8b}
 }
 
-// indexer makes an index.
+// indexer makes an index, or goes on with one. A nil one takes no notice.
 type indexer struct {
-	x    *index
-	tail []byte // the last line
-	cur  block
+	x     *index
+	tail  []byte // the last line
+	cur   block
+	ended bool // takes no more lines
 }
 
-func newIndexer() *indexer {
-	x := &indexer{x: &index{posts: make([]map[string]run, indexedFields)}}
-	for i := range x.x.posts {
-		x.x.posts[i] = map[string]run{}
+// newIndexer goes on after the last block of x.
+func newIndexer(x *index) *indexer {
+	n := &indexer{x: x}
+	x.posts = x.postings()
+	for len(x.posts) < indexedFields {
+		x.posts = append(x.posts, map[string]run{})
 	}
-	return x
+	return n
 }
 
+// done ends the last block.
 func (x *indexer) done() *index {
-	x.x.last = LeafHash(x.tail)
+	x.end()
 	return x.x
 }
 
-// stream takes lines and ends a block wherever it is long enough.
+// drop forgets the block that has not ended; after this x takes no more lines.
+func (x *indexer) drop() {
+	n := len(x.x.blocks)
+	for _, values := range x.x.posts {
+		for v, r := range values {
+			if r.next <= n {
+				continue
+			}
+			if values[v] = r.before(); len(values[v].b) == 0 {
+				delete(values, v)
+			}
+		}
+	}
+	x.ended = true
+}
+
+// shut takes no more lines: one came that no block may hold.
+func (x *indexer) shut() {
+	if x != nil {
+		x.ended = true
+	}
+}
+
+// lines takes whole lines.
+func (x *indexer) lines(b []byte) {
+	if x == nil {
+		return
+	}
+	for line := range bytes.Lines(b) {
+		if x.ended = x.ended || len(line) > MaxLine+1; x.ended {
+			return
+		}
+		x.take(line[:len(line)-1], int64(len(line)), false)
+	}
+}
+
+// take takes a line of so many bytes in the file, and ends a block wherever it is long enough.
+func (x *indexer) take(line []byte, size int64, bad bool) {
+	x.line(line, bad)
+	if x.cur.size += size; x.cur.size >= blockBytes {
+		x.end()
+	}
+}
+
+// stream takes all lines of r.
 func (x *indexer) stream(r io.Reader) error {
-	split, off := newLines(r), int64(0)
-	x.cur = block{}
+	split := newLines(r)
 	for {
 		ln, err := split.next()
 		if err == io.EOF {
-			x.end()
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		x.line(ln.b, ln.long || ln.torn)
-		off += ln.size
-		if x.cur.size += ln.size; x.cur.size >= blockBytes {
-			x.end()
-			x.cur = block{off: off}
-		}
+		x.take(ln.b, ln.size, ln.long || ln.torn)
 	}
 }
 
@@ -244,9 +284,12 @@ func (x *indexer) line(line []byte, bad bool) {
 }
 
 func (x *indexer) end() {
-	if x.cur.size > 0 {
-		x.x.blocks = append(x.x.blocks, x.cur)
+	if x.cur.size == 0 {
+		return
 	}
+	x.x.blocks = append(x.x.blocks, x.cur)
+	x.x.last = LeafHash(x.tail)
+	x.cur = block{off: x.cur.off + x.cur.size}
 }
 
 // peekLine reads what an index needs of a line: the indexed fields, empty where they are not stated, and the time.

@@ -1,8 +1,13 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
 )
 
 // indexMagic begins the file of an index.
@@ -125,4 +130,100 @@ func (d *decoder) bytes() []byte {
 		return nil
 	}
 	return d.take(int(n))
+}
+
+// postings gives the lists of an index, which is then gone on with; wrong ones are left out.
+func (x *index) postings() (posts []map[string]run) {
+	if x.raw == nil {
+		return x.posts
+	}
+	d := &decoder{b: x.raw}
+	for range indexedFields {
+		values := map[string]run{}
+		for range d.int() {
+			v, r := d.bytes(), run{}
+			if (run{b: d.bytes()}).each(len(x.blocks), func(n int) { r = r.add(n) }) && !d.bad {
+				values[string(v)] = r
+			}
+		}
+		posts = append(posts, values)
+	}
+	x.raw = nil
+	return posts
+}
+
+// readIndex reads an index that the searcher alone may have written.
+func readIndex(name string) (*index, bool) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil || !fi.Mode().IsRegular() || foreignFile(fi) {
+		return nil, false
+	}
+	b := make([]byte, fi.Size())
+	if _, err := io.ReadFull(f, b); err != nil {
+		return nil, false
+	}
+	return parseIndex(b)
+}
+
+func keepIndex(name string, b []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".index-")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(f.Name()))
+	}
+	return err
+}
+
+// index finds the index of a compressed segment or makes it. fresh: makes it in any case.
+func (q *search) index(f *os.File, fresh bool) (*index, error) {
+	name := q.o.indexName(q.s)
+	if x, ok := readIndex(name); ok && !fresh && x.whole(f) {
+		return x, nil
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	x, err := buildIndex(f)
+	if err != nil {
+		return nil, err
+	}
+	q.built = true
+	b := x.appendTo(nil)
+	q.unkept = keepIndex(name, b)
+	x, ok := parseIndex(b)
+	if !ok {
+		return nil, errors.New("an index that was just made cannot be read")
+	}
+	return x, nil
+}
+
+// whole compares an index with the length and the last line of a compressed segment. Whoever changed another line broke the chain:
+// Verify says so, here it is not looked for.
+func (x *index) whole(f *os.File) bool {
+	fi, err := f.Stat()
+	if err != nil || fi.Size() != x.size || len(x.blocks) == 0 {
+		return false
+	}
+	return !x.direct || x.ends(f) // the end of one that is not direct cannot be read without all of it
+}
+
+// ends says that the last block ends with the line that the index ended with.
+func (x *index) ends(f *os.File) bool {
+	b, err := (&blockFile{f: f, x: x}).read(len(x.blocks) - 1)
+	b, lf := bytes.CutSuffix(b, []byte("\n"))
+	return err == nil && lf && LeafHash(b[bytes.LastIndexByte(b, '\n')+1:]) == x.last
 }

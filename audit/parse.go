@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +18,10 @@ type header struct {
 }
 
 // parseHeader reads seq, t and prev wherever they stand and checks that the whole line is well formed. why is empty when it is.
-func parseHeader(line []byte) (h header, why string) {
+func parseHeader(line []byte) (h header, why string) { return readLine(line, nil) }
+
+// readLine is parseHeader that hands every member to r, unless that is nil.
+func readLine(line []byte, r *reader) (h header, why string) {
 	seen := 0
 	f := scan(line)
 	for {
@@ -42,6 +47,9 @@ func parseHeader(line []byte) (h header, why string) {
 		if !good {
 			return h, "has a bad " + string(key)
 		}
+		if r != nil && r.bad == "" && !r.take(r.text(key), val) {
+			r.bad = "has a bad " + string(key)
+		}
 	}
 	if f.bad == "" && seen != 111 {
 		return h, "does not have seq, t and prev once each"
@@ -50,25 +58,19 @@ func parseHeader(line []byte) (h header, why string) {
 }
 
 // ParseLine reads one line, without its LF. Unknown keys are passed over, so that older readers read newer logs; a known key
-// twice or of the wrong type is an error, a *LineError without path and number.
+// twice or of the wrong type is an error, a *LineError without path and number. The texts of a record share one copy of the line.
 func ParseLine(line []byte) (*Parsed, error) {
-	h, why := parseHeader(line)
+	p := &Parsed{Record: Record{AUID: -1, OUID: -1}}
+	r := reader{p: p, line: line, copy: string(line)}
+	h, why := readLine(line, &r)
+	if why == "" {
+		why = r.bad
+	}
 	if why != "" {
 		return nil, &LineError{What: why}
 	}
-	p := &Parsed{Seq: h.seq, Time: h.t, Prev: h.prev, Record: Record{AUID: -1, OUID: -1}}
-	r := reader{p: p, seen: make(map[string]bool, 24)}
-	f := scan(line)
-	for {
-		key, val, ok := f.next()
-		if !ok {
-			break
-		}
-		if !r.take(string(key), val) {
-			return nil, &LineError{What: "has a bad " + string(key)}
-		}
-	}
-	if p.HasRange && !r.seen["req"] {
+	p.Seq, p.Time, p.Prev = h.seq, h.t, h.prev
+	if p.HasRange && !r.asked {
 		p.Req = p.Len
 	}
 	return p, nil
@@ -76,16 +78,32 @@ func ParseLine(line []byte) (*Parsed, error) {
 
 // reader fills one Parsed from the members of a line.
 type reader struct {
-	p    *Parsed
-	seen map[string]bool
+	p     *Parsed
+	line  []byte
+	copy  string     // the same
+	seen  [64]string // known keys that were there; there are not so many
+	n     int        // how many
+	bits  uint64     // of their lengths and letters: most new keys are told from these alone
+	asked bool       // req was there
+	bad   string     // what is wrong with a member; that the line is no record says more
+}
+
+// text gives a part of the line from its copy.
+func (r *reader) text(part []byte) string {
+	at := cap(r.line) - cap(part)
+	return r.copy[at : at+len(part)]
 }
 
 func (r *reader) take(key string, val []byte) bool {
 	name, coded := strings.CutSuffix(key, "_b64")
-	if s := r.text(name); s != nil {
-		ok := r.once(name)
-		*s, ok = decode(val, coded, ok)
-		return ok
+	if s := r.p.field(name); s != nil {
+		if coded || len(val) < 2 || val[0] != '"' || bytes.IndexByte(val, '\\') >= 0 {
+			ok := r.once(name)
+			*s, ok = decode(val, coded, ok)
+			return ok
+		}
+		*s = r.text(val[1 : len(val)-1])
+		return r.once(name)
 	}
 	switch key {
 	case "uid", "auid", "ouid", "pid", "h", "off", "len", "req", "count", "ver", "retired_to", "cover_from", "cover_to":
@@ -97,14 +115,18 @@ func (r *reader) take(key string, val []byte) bool {
 }
 
 func (r *reader) once(key string) bool {
-	first := !r.seen[key]
-	r.seen[key] = true
-	return first
+	bit := uint64(1) << ((7*len(key) + int(key[0]) + 3*int(key[len(key)-1])) % 64)
+	if r.n == len(r.seen) || r.bits&bit != 0 && slices.Contains(r.seen[:r.n], key) {
+		return false
+	}
+	r.bits |= bit
+	r.seen[r.n] = key
+	r.n++
+	return true
 }
 
-// text says where the string of a key goes, nil for keys that are no strings of the record.
-func (r *reader) text(key string) *string {
-	p := &r.p.Record
+// field says where the string of a key goes, nil for keys that are no strings of the record.
+func (p *Record) field(key string) *string {
 	switch key {
 	case "ev":
 		return &p.Ev
@@ -127,11 +149,10 @@ func (r *reader) text(key string) *string {
 	case "to":
 		return &p.To
 	}
-	return r.moreText(key)
+	return p.moreFields(key)
 }
 
-func (r *reader) moreText(key string) *string {
-	p := &r.p.Record
+func (p *Record) moreFields(key string) *string {
 	switch key {
 	case "fid":
 		return &p.FID
@@ -198,7 +219,7 @@ func (r *reader) number(key string, val []byte) bool {
 	case "len":
 		p.Len, p.HasRange = n, true
 	case "req":
-		p.Req = n
+		p.Req, r.asked = n, true
 	case "cover_from":
 		p.CoverFrom = n
 	case "cover_to":

@@ -257,8 +257,7 @@ func (t *term) match(p *Parsed) bool {
 
 // fieldText is a field of a record as the log has it, numbers in decimal; empty where it is not stated.
 func fieldText(p *Parsed, field string) string {
-	r := reader{p: p}
-	if s := r.text(field); s != nil {
+	if s := p.field(field); s != nil {
 		return *s
 	}
 	signed := func(n int64) string {

@@ -3,6 +3,7 @@ package audit
 import (
 	"bufio"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -40,10 +41,11 @@ type benchFirm struct {
 	r       *rand.Rand
 	dir     string
 	matters [benchPeople][6]int
-	hits    [benchMatters]int
+	hits    [benchMatters]int // records of each matter
 	seq     uint64
 	prev    [32]byte
 	enc     *encoder
+	plain   int // days before the last that are not compressed
 	zip     sync.WaitGroup
 	slots   chan struct{}
 	mu      sync.Mutex
@@ -58,6 +60,7 @@ type benchEvent struct {
 func newBenchFirm(dir string) *benchFirm {
 	f := &benchFirm{r: rand.New(rand.NewPCG(20, 26)), dir: dir, prev: StoreHash(testStore), slots: make(chan struct{}, 2)}
 	f.enc = newEncoders().Get().(*encoder)
+	f.plain = 1
 	for p := range f.matters {
 		for i := range f.matters[p] {
 			f.matters[p][i] = f.r.IntN(benchMatters)
@@ -104,6 +107,38 @@ func (f *benchFirm) day(n int) (list []benchEvent) {
 	return list
 }
 
+// year writes so many records of one: a segment a day.
+func (f *benchFirm) year(records int) error {
+	last := (records - 1) / benchPerDay
+	for day := range last + 1 {
+		if day%20 == 19 {
+			for p := range f.matters {
+				for i := range 3 {
+					f.matters[p][(i+day/20*3)%6] = f.r.IntN(benchMatters)
+				}
+			}
+		}
+		if err := f.write(day, f.day(min(benchPerDay, records-int(f.seq))), last); err != nil {
+			return err
+		}
+	}
+	f.zip.Wait()
+	return f.err
+}
+
+// matter chooses a matter by its rank: 0 is the one with the fewest records, 1 the one with the most.
+func (f *benchFirm) matter(rank float64) (id string, records int) {
+	var list []int
+	for m, n := range f.hits {
+		if n > 0 {
+			list = append(list, m)
+		}
+	}
+	slices.SortFunc(list, func(x, y int) int { return cmp.Compare(f.hits[x], f.hits[y]) })
+	m := list[int(rank*float64(len(list)-1))]
+	return fmt.Sprintf("2026-%04d", m), f.hits[m]
+}
+
 // write writes one day as a segment, and compresses it unless it is one of the last.
 func (f *benchFirm) write(day int, list []benchEvent, last int) error {
 	name := segmentName(f.seq + 1)
@@ -131,7 +166,7 @@ func (f *benchFirm) write(day int, list []benchEvent, last int) error {
 			return err
 		}
 	}
-	if err := errors.Join(buf.Flush(), file.Close()); err != nil || day > last-2 {
+	if err := errors.Join(buf.Flush(), file.Close()); err != nil || day >= last-f.plain {
 		return err
 	}
 	f.zip.Add(1)
@@ -162,60 +197,74 @@ func packFile(name string) error {
 	return errors.Join(err, m.Close(), to.Close(), os.Remove(name))
 }
 
-// BenchmarkQuery asks for all records of one matter, the one with the median number of them, in a log of AUDIT_RECORDS records. It
-// reports how many records were found and how many bytes read for it.
-func BenchmarkQuery(b *testing.B) {
-	f := newBenchFirm(b.TempDir())
-	days := max(1, benchRecords()/benchPerDay)
-	for day := range days {
-		if day%20 == 19 {
-			for p := range f.matters {
-				for i := range 3 {
-					f.matters[p][(i+day/20*3)%6] = f.r.IntN(benchMatters)
-				}
-			}
-		}
-		if err := f.write(day, f.day(min(benchPerDay, benchRecords())), days-1); err != nil {
-			b.Fatal(err)
-		}
+// benchLog is a log of AUDIT_RECORDS records, in a directory of its own or in AUDIT_LOG, where it stays and is used again.
+func benchLog(b *testing.B) *benchFirm {
+	dir := os.Getenv("AUDIT_LOG")
+	if dir == "" {
+		dir = b.TempDir()
 	}
-	if f.zip.Wait(); f.err != nil {
-		b.Fatal(f.err)
+	f, kept := newBenchFirm(dir), filepath.Join(dir, "hits")
+	if raw, err := os.ReadFile(kept); err == nil && json.Unmarshal(raw, &f.hits) == nil {
+		return f
 	}
-	var busy []int
-	for m, n := range f.hits {
-		if n > 0 {
-			busy = append(busy, m)
-		}
-	}
-	slices.SortFunc(busy, func(x, y int) int { return cmp.Compare(f.hits[x], f.hits[y]) })
-	o := QueryOptions{Dir: f.dir, IndexDir: b.TempDir()}
-	started := time.Now()
-	if _, err := Query(o, mustFilter(b, "matter=none"), func([]byte, *Parsed) error { return nil }); err != nil {
+	if err := errors.Join(os.MkdirAll(dir, 0o700), f.year(benchRecords())); err != nil {
 		b.Fatal(err)
 	}
-	fmt.Fprintf(os.Stderr, "%d records in %d segments, %d MB on disk, indexes %d KB made in %.1f s\n", f.seq, days, size(b, f.dir)>>20, size(b, o.IndexDir)>>10,
-		time.Since(started).Seconds())
-	for name, text := range map[string]string{
-		"matter":        fmt.Sprintf("matter=2026-%04d", busy[len(busy)/2]),
-		"busiestMatter": fmt.Sprintf("matter=2026-%04d", busy[len(busy)-1]),
-		"matterDenied":  fmt.Sprintf("matter=2026-%04d denied", busy[len(busy)/2]),
-	} {
-		b.Run(name, func(b *testing.B) {
-			filter := mustFilter(b, text)
-			var rep *QueryReport
-			cpu := cpuTime()
-			for b.Loop() {
-				var err error
-				if rep, err = Query(o, filter, func([]byte, *Parsed) error { return nil }); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(rep.Matched), "records")
-			b.ReportMetric(float64(rep.Bytes)/1e6, "MB-read")
-			b.ReportMetric((cpuTime()-cpu).Seconds()/float64(b.N), "cpu-s")
-		})
+	raw, err := json.Marshal(f.hits)
+	if err != nil {
+		b.Fatal(err)
 	}
+	writeFile(b, kept, raw)
+	return f
+}
+
+// BenchmarkQuery asks for all records of one matter: of that with the fewest, of one in the middle, of that with the most; only for
+// their number, or to print them. It reports how many there are and how many bytes are read for them. The indexes are made before,
+// and how long that takes is printed.
+func BenchmarkQuery(b *testing.B) {
+	f := benchLog(b)
+	o := QueryOptions{Dir: f.dir, IndexDir: b.TempDir()}
+	started, cpu := time.Now(), cpuTime()
+	if _, err := Count(o, mustFilter(b, "matter=none")); err != nil {
+		b.Fatal(err)
+	}
+	fmt.Fprintf(os.Stderr, "%d MB of log on disk, indexes of %d KB made in %.1f s (%.1f s of processors)\n", size(b, f.dir)>>20, size(b, o.IndexDir)>>10,
+		time.Since(started).Seconds(), (cpuTime() - cpu).Seconds())
+	for _, rank := range []struct {
+		name string
+		at   float64
+	}{{"rarest", 0}, {"median", 0.5}, {"busiest", 1}} {
+		id, n := f.matter(rank.at)
+		for _, way := range []string{"count", "json", "human"} {
+			b.Run(rank.name+"/"+way, func(b *testing.B) { benchQuery(b, o, mustFilter(b, "matter="+id), way, n) })
+		}
+	}
+	id, _ := f.matter(0.5)
+	b.Run("median/denied", func(b *testing.B) { benchQuery(b, o, mustFilter(b, "matter="+id+" denied"), "count", -1) })
+}
+
+// benchQuery asks and prints; want is how many records there are, negative where that is not known.
+func benchQuery(b *testing.B, o QueryOptions, filter *Filter, way string, want int) {
+	var rep *QueryReport
+	var err error
+	out := bufio.NewWriterSize(io.Discard, 1<<16)
+	cpu := cpuTime()
+	for b.Loop() {
+		switch way {
+		case "count":
+			rep, err = Count(o, filter)
+		case "json":
+			rep, err = Query(o, filter, func(line []byte, _ *Parsed) error { _, err := out.Write(line); return err })
+		case "human":
+			rep, err = Query(o, filter, func(_ []byte, p *Parsed) error { _, err := out.WriteString(Human(p, time.UTC, "zh")); return err })
+		}
+		if err != nil || want >= 0 && rep.Matched != uint64(want) {
+			b.Fatalf("%d records, want %d: %v", rep.Matched, want, err)
+		}
+	}
+	b.ReportMetric(float64(rep.Matched), "records")
+	b.ReportMetric(float64(rep.Bytes)/1e6, "MB-read")
+	b.ReportMetric((cpuTime()-cpu).Seconds()/float64(b.N), "cpu-s")
 }
 
 // cpuTime is what this process has used: unlike the time on the clock it does not depend on what else runs.

@@ -88,8 +88,23 @@ func (f *Filter) maybe(line []byte) bool {
 			continue
 		}
 		if !slices.ContainsFunc(marks, func(m []byte) bool { return bytes.Contains(line, m) }) {
-			return bytes.IndexByte(line, '\\') >= 0 || bytes.Contains(line, []byte(`_b64":`))
+			return escaped(line)
 		}
 	}
 	return true
+}
+
+// escaped says that a value may be written in another way than as it stands.
+func escaped(lines []byte) bool {
+	return bytes.IndexByte(lines, '\\') >= 0 || bytes.Contains(lines, []byte(`_b64":`))
+}
+
+// rarest is a condition with marks, one that few lines meet if there is such; nil: none has marks.
+func (f *Filter) rarest() (best *term) {
+	for i := range f.terms {
+		if t := &f.terms[i]; t.marks != nil && (best == nil || best.field == "res" || best.field == "ev") {
+			best = t
+		}
+	}
+	return best
 }

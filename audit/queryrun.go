@@ -2,15 +2,11 @@ package audit
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 )
 
 // QueryOptions name the log to search.
@@ -25,25 +21,38 @@ type QueryOptions struct {
 type QueryReport struct {
 	Matched uint64     // records delivered
 	Bytes   int64      // bytes of lines read, decompressed
-	Built   int        // indexes made by this query
+	Built   int        // indexes made or extended by this query
 	Bad     int        // lines read that are no records; verify tells what is wrong with them
 	First   *LineError // the first of them
 	Unkept  error      // why an index could not be kept; nil: all could. The answer does not depend on it.
 }
 
 // Query calls fn for every record that the filter chooses, oldest first; line stays as it is. Each record is read from the
-// log itself. The chain is not checked: that is Verify. An error of fn ends it and is returned.
+// log itself, on all processors. The chain is not checked: that is Verify. An error of fn ends it and is returned.
 func Query(o QueryOptions, f *Filter, fn func(line []byte, rec *Parsed) error) (*QueryReport, error) {
-	list, err := openLog(o.Dir)
+	return query(search{o: o, f: f}, fn)
+}
+
+// Count is Query that tells only how many records there are.
+func Count(o QueryOptions, f *Filter) (*QueryReport, error) {
+	return query(search{o: o, f: f, count: true}, nil)
+}
+
+// query makes a search like proto of each segment.
+func query(proto search, fn func([]byte, *Parsed) error) (*QueryReport, error) {
+	list, err := openLog(proto.o.Dir)
 	if err != nil {
 		return nil, err
 	}
 	defer closeHeld(list)
-	stop := make(chan struct{})
+	proto.o.adopt(list)
+	proto.stop = make(chan struct{})
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	var tasks []*search
 	for _, s := range list {
-		tasks = append(tasks, &search{o: o, f: f, s: s, out: make(chan []hit, 4), stop: stop})
+		t := proto
+		t.s, t.out = s, make(chan []hit, 4)
+		tasks = append(tasks, &t)
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -52,7 +61,7 @@ func Query(o QueryOptions, f *Filter, fn func(line []byte, rec *Parsed) error) (
 			select { // in order: the oldest one is always being worked on
 			case slots <- struct{}{}:
 				go func() { t.run(); <-slots }()
-			case <-stop:
+			case <-proto.stop:
 				close(t.out)
 			}
 		}
@@ -60,11 +69,11 @@ func Query(o QueryOptions, f *Filter, fn func(line []byte, rec *Parsed) error) (
 	rep := new(QueryReport)
 	for _, t := range tasks {
 		for hits := range t.out {
-			err = deliverHits(hits, rep, err, stop, fn)
+			err = deliverHits(hits, rep, err, proto.stop, fn)
 		}
 		if err == nil {
 			if err = t.err; err != nil {
-				close(stop)
+				close(proto.stop)
 			}
 		}
 		rep.take(t)
@@ -89,6 +98,7 @@ func deliverHits(hits []hit, rep *QueryReport, err error, stop chan struct{}, fn
 }
 
 func (r *QueryReport) take(t *search) {
+	r.Matched += t.counted
 	r.Bytes += t.bytes
 	r.Bad += t.bad
 	if r.First == nil {
@@ -110,20 +120,23 @@ type hit struct {
 
 // search looks through one segment.
 type search struct {
-	o    QueryOptions
-	f    *Filter
-	s    segment
-	out  chan []hit
-	stop chan struct{} // closed when nobody waits for hits any more
+	o     QueryOptions
+	f     *Filter
+	count bool // hits are counted, not handed over
+	s     segment
+	out   chan []hit
+	stop  chan struct{} // closed when nobody waits for hits any more
 
-	hits   []hit
-	gave   bool // some hits were handed over
-	bytes  int64
-	bad    int
-	first  *LineError
-	built  bool
-	unkept error
-	err    error
+	find    finder
+	hits    []hit
+	gave    bool // some hits were handed over or counted
+	counted uint64
+	bytes   int64
+	bad     int
+	first   *LineError
+	built   bool
+	unkept  error
+	err     error
 }
 
 // hitBatch is how many hits are handed over at once.
@@ -143,6 +156,9 @@ func (q *search) run() {
 }
 
 func (q *search) hand() error {
+	if q.hits == nil {
+		return nil
+	}
 	select {
 	case q.out <- q.hits:
 		q.hits, q.gave = nil, true
@@ -153,15 +169,31 @@ func (q *search) hand() error {
 }
 
 func (q *search) segment() error {
-	if q.s.live() || q.o.IndexDir == "" {
+	f, err := q.s.file(q.o.Dir)
+	if err != nil {
+		return err
+	}
+	if q.s.held == nil {
+		defer f.Close()
+	}
+	switch {
+	case !isGzip(f):
+		return q.plain(f)
+	case q.o.IndexDir == "":
 		return q.all()
 	}
 	for fresh := false; ; fresh = true {
-		x, err := q.index(fresh)
+		x, err := q.index(f, fresh)
 		if err != nil {
 			return err
 		}
-		err = q.blocks(x, x.candidates(q.f))
+		if !x.direct {
+			if len(x.candidates(q.f)) > 0 {
+				err = q.all()
+			}
+			return err
+		}
+		err = q.blocks(f, x, x.candidates(q.f))
 		if err == nil || fresh || q.gave || err == errSearchStopped {
 			return err
 		}
@@ -176,175 +208,82 @@ func (q *search) all() error {
 		return err
 	}
 	defer r.Close()
-	split := newLines(r)
-	for line := 1; ; line++ {
-		ln, err := split.next()
-		if err == io.EOF || err == nil && ln.torn {
-			return nil
+	return q.stream(r, 1, nil)
+}
+
+// stream looks at all lines of r. first is the number of the first one, 0 where it is not known; learn takes them too, unless nil.
+func (q *search) stream(r io.Reader, first int, learn *indexer) error {
+	k, c := chunker{r: r, size: chunkBytes}, new(chunk)
+	for c.err == nil {
+		k.fill(c)
+		b := c.buf[1:]
+		q.bytes += int64(len(b)) + c.over
+		if c.over > 0 {
+			q.damaged(lineTooLong, first)
+			learn.shut()
 		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", filepath.Join(q.o.Dir, q.s.name), err)
-		}
-		q.bytes += ln.size
-		if err := q.look(ln, line); err != nil {
+		if err := q.lines(b, first); err != nil {
 			return err
 		}
+		learn.lines(b)
+		if first > 0 {
+			first += bytes.Count(b, []byte("\n")) + int(min(c.over, 1))
+		}
 	}
+	if c.err != io.EOF {
+		return fmt.Errorf("%s: %w", filepath.Join(q.o.Dir, q.s.name), c.err)
+	}
+	if c.torn > 0 && !q.s.live() {
+		q.damaged("is not ended: the segment was cut", first)
+	}
+	return nil
 }
 
-// look takes a line; its number is 0 where it is not known.
-func (q *search) look(ln rawLine, line int) error {
-	if !q.f.maybe(ln.b) {
-		return nil
+// lines looks at whole lines; first is the number of the first of them, 0 where it is not known.
+func (q *search) lines(b []byte, first int) error {
+	q.find.begin(q.f, b)
+	for line := q.find.next(); line != nil; line = q.find.next() {
+		what, err := q.look(line)
+		if err != nil {
+			return err
+		}
+		if what == "" {
+			continue
+		}
+		at := first
+		if first > 0 {
+			at += bytes.Count(b[:q.find.at-1], []byte("\n"))
+		}
+		q.damaged(what, at)
 	}
-	if ln.long {
-		return q.damaged("is longer than a line may be", line)
+	return nil
+}
+
+// look takes a line that the filter may choose, and says what is wrong with it when it is no record.
+func (q *search) look(line []byte) (what string, err error) {
+	if len(line) > MaxLine {
+		return lineTooLong, nil
 	}
-	p, err := ParseLine(ln.b)
+	p, err := ParseLine(line)
 	if bad := (*LineError)(nil); errors.As(err, &bad) {
-		return q.damaged(bad.What, line)
+		return bad.What, nil
 	}
 	if !q.f.Match(p) {
-		return nil
+		return "", nil
 	}
-	if q.hits = append(q.hits, hit{bytes.Clone(ln.b), p}); len(q.hits) < hitBatch {
-		return nil
+	if q.count {
+		q.counted, q.gave = q.counted+1, true
+		return "", nil
 	}
-	return q.hand()
+	if q.hits = append(q.hits, hit{bytes.Clone(line), p}); len(q.hits) < hitBatch {
+		return "", nil
+	}
+	return "", q.hand()
 }
 
-func (q *search) damaged(what string, line int) error {
+// damaged notes a line that is no record; its number is 0 where it is not known.
+func (q *search) damaged(what string, line int) {
 	if q.bad++; q.first == nil {
 		q.first = &LineError{Path: filepath.Join(q.o.Dir, q.s.name), Line: line, What: what}
 	}
-	return nil
-}
-
-// index finds the index of the segment or makes it. fresh: makes it in any case.
-func (q *search) index(fresh bool) (*index, error) {
-	name := filepath.Join(q.o.IndexDir, strings.TrimSuffix(q.s.name, ".gz")+".index")
-	if b, err := os.ReadFile(name); err == nil && !fresh {
-		if x, ok := parseIndex(b); ok && q.belongs(x) {
-			return x, nil
-		}
-	}
-	x, err := buildIndex(q.o.Dir, q.s)
-	if err != nil {
-		return nil, err
-	}
-	q.built = true
-	b := x.appendTo(nil)
-	q.unkept = keepIndex(name, b)
-	x, ok := parseIndex(b)
-	if !ok {
-		return nil, errors.New("an index that was just made cannot be read")
-	}
-	return x, nil
-}
-
-func keepIndex(name string, b []byte) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".index-")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		err = errors.Join(err, os.Remove(f.Name()))
-	}
-	return err
-}
-
-// belongs compares an index with the length and the last line of the segment. Whoever changed another line broke the chain: Verify
-// says so, here it is not looked for.
-func (q *search) belongs(x *index) bool {
-	f, err := q.s.file(q.o.Dir)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil || fi.Size() != x.size || len(x.blocks) == 0 {
-		return false
-	}
-	if !x.direct {
-		return true // its end cannot be read without all of it
-	}
-	b, err := (&blockFile{f: f, x: x}).read(len(x.blocks) - 1)
-	b, whole := bytes.CutSuffix(b, []byte("\n"))
-	return err == nil && whole && LeafHash(b[bytes.LastIndexByte(b, '\n')+1:]) == x.last
-}
-
-// blockFile reads blocks of a segment, one after the other, with buffers of its own.
-type blockFile struct {
-	f      *os.File
-	x      *index
-	packed []byte // a block as it stands in the file
-	plain  []byte // and its lines
-	src    *bytes.Reader
-	z      *gzip.Reader
-}
-
-func (b *blockFile) read(n int) ([]byte, error) {
-	k, end := b.x.blocks[n], b.x.size
-	if n+1 < len(b.x.blocks) {
-		end = b.x.blocks[n+1].off
-	}
-	if k.off > end || end > b.x.size || k.size > 2*maxMember {
-		return nil, errBlock
-	}
-	b.packed = slices.Grow(b.packed[:0], int(end-k.off))[:end-k.off]
-	if _, err := b.f.ReadAt(b.packed, k.off); err != nil {
-		return nil, err
-	}
-	if !isGzip(bytes.NewReader(b.packed)) {
-		return b.packed, nil
-	}
-	if b.src == nil {
-		b.src, b.z = new(bytes.Reader), new(gzip.Reader)
-	}
-	b.src.Reset(b.packed)
-	if err := b.z.Reset(b.src); err != nil {
-		return nil, err
-	}
-	b.plain = slices.Grow(b.plain[:0], int(k.size))[:k.size]
-	_, err := io.ReadFull(b.z, b.plain)
-	return b.plain, err
-}
-
-// errBlock: an index that names places which the segment does not have.
-var errBlock = errors.New("the index is not of this segment")
-
-// blocks looks at the blocks of the segment with these numbers.
-func (q *search) blocks(x *index, numbers []int) error {
-	if len(numbers) == 0 {
-		return nil
-	}
-	if !x.direct {
-		return q.all()
-	}
-	f, err := q.s.file(q.o.Dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	file := &blockFile{f: f, x: x}
-	for _, n := range numbers {
-		b, err := file.read(n)
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.Name(), err)
-		}
-		q.bytes += int64(len(b))
-		for line := range bytes.Lines(b) {
-			if err := q.look(rawLine{b: bytes.TrimSuffix(line, []byte("\n")), long: len(line) > MaxLine+1}, 0); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
