@@ -85,6 +85,9 @@ func ParseFilter(text string, loc *time.Location, now time.Time) (*Filter, error
 // String is the text that the filter was read from.
 func (f *Filter) String() string { return f.text }
 
+// Until is the time from which on the filter chooses nothing; zero: there is none.
+func (f *Filter) Until() time.Time { return f.until }
+
 type filterParser struct {
 	text string
 	i    int // bytes read

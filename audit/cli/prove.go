@@ -107,7 +107,7 @@ func (t *Tool) check(proof []byte, o audit.ProofOptions, loc *time.Location) err
 	if err != nil {
 		return err
 	}
-	print, n := t.recordPrinter(loc), 0
+	print, n := t.recordPrinter(t.Out, loc), 0
 	for _, p := range list {
 		if p.Record.Ev == "audit.epoch" && !*t.JSON {
 			continue

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -151,23 +153,29 @@ type UnrecordedError struct{ Cause error }
 func (e *UnrecordedError) Error() string { return "not recorded: " + e.Cause.Error() }
 func (e *UnrecordedError) Unwrap() error { return e.Cause }
 
-func (t *Tool) query(q audit.QueryOptions, filter *audit.Filter, o queryFlags, loc *time.Location) (*audit.QueryReport, error) {
+func (t *Tool) query(q audit.QueryOptions, filter *audit.Filter, o queryFlags, loc *time.Location) (rep *audit.QueryReport, err error) {
 	if o.count {
-		rep, err := audit.Query(q, filter, func([]byte, *audit.Parsed) error { return nil })
-		if err == nil {
+		if rep, err = audit.Count(q, filter); err == nil {
 			err = t.printCount(rep.Matched)
 		}
 		return rep, err
 	}
-	if !o.csv {
-		return audit.Query(q, filter, t.recordPrinter(loc))
+	out := bufio.NewWriterSize(t.Out, 1<<16) // many records are many more small writes
+	if o.csv {
+		rep, err = queryTable(q, filter, out, o.bom, loc)
+	} else {
+		rep, err = audit.Query(q, filter, t.recordPrinter(out, loc))
 	}
-	if o.bom {
-		if err := t.printf("\ufeff"); err != nil {
+	return rep, errors.Join(err, out.Flush())
+}
+
+func queryTable(q audit.QueryOptions, filter *audit.Filter, out io.Writer, bom bool, loc *time.Location) (*audit.QueryReport, error) {
+	if bom {
+		if _, err := io.WriteString(out, "\ufeff"); err != nil {
 			return nil, err
 		}
 	}
-	w := csv.NewWriter(t.Out)
+	w := csv.NewWriter(out)
 	w.UseCRLF = true
 	if err := w.Write(audit.CSVHeader()); err != nil {
 		return nil, err
@@ -184,12 +192,18 @@ func (t *Tool) printCount(n uint64) error {
 	return t.printf("%d\n", n)
 }
 
-func (t *Tool) recordPrinter(loc *time.Location) func([]byte, *audit.Parsed) error {
+// recordPrinter prints records on a line each.
+func (t *Tool) recordPrinter(out io.Writer, loc *time.Location) func([]byte, *audit.Parsed) error {
+	var buf []byte
 	return func(line []byte, p *audit.Parsed) error {
-		if *t.JSON {
-			return t.printf("%s\n", line)
+		if buf = buf[:0]; *t.JSON {
+			buf = append(buf, line...)
+		} else {
+			buf = append(buf, audit.Human(p, loc, t.Lang)...)
 		}
-		return t.printf("%s\n", audit.Human(p, loc, t.Lang))
+		buf = append(buf, '\n')
+		_, err := out.Write(buf)
+		return err
 	}
 }
 

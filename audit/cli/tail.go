@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,8 @@ func NewTail(t *Tool) *cobra.Command {
 		Short: "print the newest records",
 		Long: "tail prints the newest records of the store in DIR, or in a log directory, in local time; with --json as they stand in the log,\n" +
 			"with --where only those that meet the conditions of a FILTER, as query takes it.\n" +
-			"With -f it goes on until it is told to end: by SIGTERM, with 0, or by ^C, with 130.",
+			"With -f it goes on until it is told to end: by SIGTERM, with 0, or by ^C, with 130; where FILTER has until=T it ends by itself\n" +
+			"when that time has come.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.dir = optional(args, 0)
@@ -47,7 +49,7 @@ func runTail(ctx context.Context, t *Tool, o tailOptions) error {
 	if err != nil {
 		return err
 	}
-	print := t.recordPrinter(loc)
+	print := t.recordPrinter(t.Out, loc)
 	var from uint64
 	if o.where == "" {
 		from, err = TailFrom(at.Log, uint64(o.n))
@@ -66,9 +68,34 @@ func runTail(ctx context.Context, t *Tool, o tailOptions) error {
 	if !o.follow {
 		return audit.ReadFrom(at.Log, from, chosen)
 	}
-	err = audit.Follow(ctx, at.Log, from, chosen)
+	err = follow(ctx, at.Log, from, filter.Until(), chosen)
 	if errors.Is(err, context.Canceled) {
 		err = t.Ended(ctx)
+	}
+	return err
+}
+
+// errOver: the time has come from which on nothing is chosen.
+var errOver = errors.New("over")
+
+// lateness is how much later than its time a record may come into the log.
+const lateness = 2 * time.Second
+
+// follow goes on with the records of a log until a time, or for ever where that is zero.
+func follow(ctx context.Context, log string, from uint64, until time.Time, fn func([]byte, *audit.Parsed) error) error {
+	if until.IsZero() {
+		return audit.Follow(ctx, log, from, fn)
+	}
+	ctx, end := context.WithDeadlineCause(ctx, until.Add(lateness), errOver)
+	defer end()
+	err := audit.Follow(ctx, log, from, func(line []byte, p *audit.Parsed) error {
+		if !p.Time.Before(until) {
+			return errOver
+		}
+		return fn(line, p)
+	})
+	if err == errOver || errors.Is(err, context.DeadlineExceeded) && context.Cause(ctx) == errOver {
+		return nil
 	}
 	return err
 }
