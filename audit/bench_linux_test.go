@@ -1,9 +1,6 @@
 package audit
 
-import (
-	"testing"
-	"time"
-)
+import "testing"
 
 func BenchmarkAppend(b *testing.B) {
 	l := mustOpen(b, testOptions(b))
@@ -27,21 +24,6 @@ func BenchmarkAppendParallel(b *testing.B) {
 			}
 		}
 	})
-}
-
-func BenchmarkVerify(b *testing.B) {
-	o := testOptions(b)
-	fill(b, o, 20000)
-	b.ResetTimer()
-	start, n := time.Now(), uint64(0)
-	for range b.N {
-		rep, err := Verify(verifyOptions(o))
-		if err != nil || rep.Code() != 0 {
-			b.Fatal(err, rep)
-		}
-		n += rep.Records
-	}
-	b.ReportMetric(float64(n)/time.Since(start).Seconds(), "records/s")
 }
 
 // benchLine is a line of usual length.

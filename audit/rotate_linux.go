@@ -14,9 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// segmentName is the name of an older segment.
-func segmentName(first uint64) string { return fmt.Sprintf("audit-%012d.jsonl", first) }
-
 // rotateIfDue begins a new live file when the present one is large enough or from another day, by the clock of the place.
 func (l *Log) rotateIfDue() error {
 	l.mu.Lock()

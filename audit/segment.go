@@ -39,6 +39,9 @@ func parseSegment(name string) (segment, bool) {
 	return segment{name: name, first: first, gz: gz}, true
 }
 
+// segmentName is the name of an older segment.
+func segmentName(first uint64) string { return fmt.Sprintf("audit-%012d.jsonl", first) }
+
 // segments lists the files of a log in the order of their records, the live one last. Of a segment that is there plain and
 // compressed the plain one counts: compression had not ended.
 func segments(dir string) ([]segment, error) {
