@@ -70,7 +70,7 @@ func newBenchFirm(dir string) *benchFirm {
 }
 
 // day is what happens on one, in order.
-func (f *benchFirm) day(n int) (list []benchEvent) {
+func (f *benchFirm) day(n int) (list []*benchEvent) {
 	for len(list) < n {
 		person := f.r.IntN(benchPeople)
 		start := 9*time.Hour + time.Duration(f.r.Int64N(int64(9*time.Hour)))
@@ -93,7 +93,7 @@ func (f *benchFirm) day(n int) (list []benchEvent) {
 			evs = append(evs, "close")
 		}
 		for i, ev := range evs {
-			e := benchEvent{start, base}
+			e := &benchEvent{start, base}
 			e.r.Ev = ev
 			if ev == "read" {
 				e.r.HasRange, e.r.Off, e.r.Len, e.r.Req = true, int64(i-1)<<17, 1<<17, 1<<17
@@ -103,7 +103,7 @@ func (f *benchFirm) day(n int) (list []benchEvent) {
 		}
 		f.hits[matter] += len(evs)
 	}
-	slices.SortStableFunc(list, func(a, b benchEvent) int { return cmp.Compare(a.at, b.at) })
+	slices.SortStableFunc(list, func(a, b *benchEvent) int { return cmp.Compare(a.at, b.at) })
 	return list
 }
 
@@ -140,7 +140,7 @@ func (f *benchFirm) matter(rank float64) (id string, records int) {
 }
 
 // write writes one day as a segment, and compresses it unless it is one of the last.
-func (f *benchFirm) write(day int, list []benchEvent, last int) error {
+func (f *benchFirm) write(day int, list []*benchEvent, last int) error {
 	name := segmentName(f.seq + 1)
 	if day == last {
 		name = LiveName

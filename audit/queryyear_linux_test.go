@@ -13,7 +13,7 @@ const yearRecords = 1_000_000
 // indexes that are made, that are there, and without.
 func TestQueryOfAMillionRecords(t *testing.T) {
 	f := newBenchFirm(t.TempDir())
-	if err := f.year(yearRecords); err != nil || f.seq != yearRecords {
+	if err := f.year(yearRecords); err != nil || f.seq < yearRecords {
 		t.Fatalf("%d records: %v", f.seq, err)
 	}
 	var filters []*Filter
