@@ -67,13 +67,18 @@
 //
 // # Finding and proving
 //
-// ParseFilter reads conditions such as "matter=2026-0142 ev=open,read since=7d denied", Query delivers the records that meet them:
+// ParseFilter reads conditions such as "matter=2026-0142 ev=open,read since=7d denied", Query delivers the records that meet them, Count
+// their number:
 //
 //	f, err := audit.ParseFilter("user=li.na denied", time.Local, time.Now())
 //	rep, err := audit.Query(audit.QueryOptions{Dir: dir, IndexDir: mine}, f, func(line []byte, r *audit.Parsed) error { ... })
 //
-// An index of each older segment says which of its blocks may hold a value. It is made when it is missing or of another segment, is
-// kept by whoever searches, and is believed only about what need not be read. Query does not verify.
+// Segments are read at the same time, on all processors, and delivered in order: an empty filter is the fastest way through a whole log.
+//
+// An index of each segment says which of its blocks may hold a value. It is made when it is missing or of another segment, is
+// kept by whoever searches, and is believed only about what need not be read. That of the live file knows the blocks which were whole at
+// a query; the next one goes on where it ends, and it stays that of the segment which the live file becomes. An index that somebody else
+// could have written is made again. Query does not verify.
 //
 // Prove writes a proof of chosen records, CheckProof checks one with the verification key alone (FORMAT.md, Proofs).
 //

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -84,5 +85,30 @@ func TestSegmentNames(t *testing.T) {
 		if got, ok := parseSegment(name); got != want || ok != (want.name != "") {
 			t.Errorf("%s: %+v %v", name, got, ok)
 		}
+	}
+}
+
+// That a line is no record is said before what is wrong with one of its members, and a member twice is told in whatever form.
+func TestWhatIsSaidOfABadLine(t *testing.T) {
+	for body, want := range map[string]string{
+		`"ev":"a","uid":1,"uid":2`:                          "has a bad uid",
+		`"ev":"a","uid":-1,"seq":3`:                         "does not have seq, t and prev once each",
+		`"ev":"a","uid":-1,"x":01`:                          "is not JSON: a comma is missing",
+		`"ev":"a","uid":-1,"t":"never"`:                     "has a bad t",
+		`"ev":"a","path":"b","path_b64":"Yg=="`:             "has a bad path_b64",
+		`"ev":"a","path_b64":"Yg==","path":"b"`:             "has a bad path",
+		`"ev":"a","note":"\u0041","note":""`:                "has a bad note",
+		`"ev":"a","off":0,"len":1,"req":1,"req":1`:          "has a bad req",
+		`"ev":"a","path":7`:                                 "has a bad path",
+		`"ev":"a","uid":1,"pid":-2,"gid":1,"gid":2,"h":"x"`: "has a bad pid",
+	} {
+		_, err := ParseLine([]byte(withFrame(body)))
+		var bad *LineError
+		if !errors.As(err, &bad) || bad.What != want {
+			t.Errorf("%s: %v, want %q", body, err, want)
+		}
+	}
+	if p, err := ParseLine([]byte(withFrame(`"ev":"a","gid":1,"gid":2,"uid":3`))); err != nil || p.UID != 3 {
+		t.Errorf("an unknown key twice: %v", err)
 	}
 }

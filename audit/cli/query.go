@@ -66,9 +66,10 @@ func NewQuery(t *Tool) *cobra.Command {
 			"  denied, ok, failed    the outcome\n" +
 			"  since=T, until=T      from T on; before T, or to the end of the day T\n\n" +
 			"T is 2026-11-22, 2026-11-22T09:30, or 12h, 7d, 2w before now. A value with blanks or commas stands in double quotes.\n" +
-			"With --json records are printed as they stand in the log. The first query makes an index of each older file of the log,\n" +
-			"in your own cache directory; what is printed is read from the log itself. A query is recorded in the log where a daemon\n" +
-			"serves the store or the log can be opened. verify, not query, tells whether the log is whole.",
+			"With --json records are printed as they stand in the log. The first query makes an index of each file of the log, in\n" +
+			"your own cache directory, and the next ones go on with it; what is printed is read from the log itself. A query is\n" +
+			"recorded in the log where a daemon serves the store or the log can be opened. verify, not query, tells whether the log\n" +
+			"is whole.",
 		Example: "  query 'matter=2026-0142 user=zhang.wei ev=open,read since=2026-11-01 until=2026-11-22 path~合同 denied' /srv/firm",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
