@@ -9,6 +9,9 @@ import (
 // The error returned wraps the cause too, so that errors.Is(err, syscall.ENOSPC) and errors.As with *ReplacedError work.
 var ErrUnavailable = errors.New("audit log not writable")
 
+// ErrInterrupted ends a wait that the caller gave up.
+var ErrInterrupted = errors.New("interrupted")
+
 // ErrClosed is the cause of an ErrUnavailable after Close.
 var ErrClosed = errors.New("log is closed")
 

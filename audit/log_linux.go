@@ -74,6 +74,7 @@ type Log struct {
 	seals   sealer
 	due     chan struct{} // enough records wait for a seal
 	older   chan struct{} // a segment waits to be compressed
+	group   commits
 	hold    Hold          // as last recorded; guarded by tidying
 	tidying sync.Mutex    // held while older segments are worked on; no other lock is taken under it but mu
 
@@ -159,7 +160,7 @@ func open(o Options, env environ) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{o: o, env: env, enc: newEncoders(), head: head, stop: make(chan struct{}), gone: make(chan struct{}), hung: make(chan error, 1), queue: make(chan *ticket, queued),
+	l := &Log{o: o, env: env, enc: newEncoders(), head: head, stop: make(chan struct{}), gone: make(chan struct{}), hung: make(chan error, 1), queue: make(chan *ticket, queued), group: newCommits(),
 		due: make(chan struct{}, 1), older: make(chan struct{}, 1), buf: make([]byte, 0, 4096)}
 	l.tickets.New = func() any { return newTicket(l.enc.Get().(*encoder)) }
 	if err := l.start(); err != nil {
@@ -183,6 +184,7 @@ func (l *Log) run() {
 	go l.writer()
 	l.guarded.Go(l.guard)
 	l.stopped.Go(l.background)
+	l.stopped.Go(l.committer)
 	if l.o.Seal {
 		l.stopped.Go(l.sealLoop)
 	}

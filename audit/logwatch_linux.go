@@ -108,6 +108,7 @@ func (l *Log) stall(writing bool) *stall {
 
 // turnAway answers all callers that wait, those too that came just before the stall was known. The records of what was done stay.
 func (l *Log) turnAway(s *stall) {
+	l.group.turnAway(s.err)
 	if t := l.serving.Load(); t != nil && t.state.CompareAndSwap(waiting, left) {
 		t.done <- s
 	}

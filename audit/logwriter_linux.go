@@ -13,9 +13,9 @@ type ticket struct {
 	kind  kind
 	class Class
 	state atomic.Uint32 // waiting, left or done
-	done  chan *stall   // one value for a caller that waits; nil: seq and err are the answer
+	done  chan *stall   // one value for a caller that waits; nil: got and err are the answer
 
-	seq uint64
+	got Receipt
 	err error
 }
 
@@ -49,18 +49,30 @@ func (l *Log) Append(r *Record) (uint64, error) { return l.AppendAs(Disclosure, 
 // AppendAs is Append for a record of another class. A Change, or a Closing, that is refused because the disk hangs is written
 // when the disk comes back.
 func (l *Log) AppendAs(c Class, r *Record) (uint64, error) {
+	got, err := l.Write(c, r)
+	return got.Seq, err
+}
+
+// Receipt says where a record stands and how much of the disk it takes.
+type Receipt struct {
+	Seq   uint64
+	Bytes int // of its line
+}
+
+// Write is AppendAs for a caller who keeps accounts.
+func (l *Log) Write(c Class, r *Record) (Receipt, error) {
 	t := l.tickets.Get().(*ticket)
 	body, err := t.enc.encode(r)
 	if err != nil {
 		l.tickets.Put(t)
-		return 0, err
+		return Receipt{}, err
 	}
 	t.kind, t.class, t.body = aRecord, c, body
-	seq, err := l.hand(t)
+	got, err := l.hand(t)
 	if err != nil {
 		l.refused.Add(1)
 	}
-	return seq, err
+	return got, err
 }
 
 // ask is a question to the writer.
@@ -72,21 +84,21 @@ func (l *Log) ask(k kind) error {
 }
 
 // hand gives a ticket to the writer and waits for the answer.
-func (l *Log) hand(t *ticket) (uint64, error) {
+func (l *Log) hand(t *ticket) (Receipt, error) {
 	l.inside.Add(1)
 	defer l.inside.Add(-1)
 	t.state.Store(waiting)
 	if s := l.stalled.Load(); s != nil {
 		l.leaveBehind(t)
-		return 0, s.err
+		return Receipt{}, s.err
 	}
 	l.queue <- t
 	if s := <-t.done; s != nil {
-		return 0, s.err
+		return Receipt{}, s.err
 	}
-	seq, err := t.seq, t.err
+	got, err := t.got, t.err
 	l.tickets.Put(t)
-	return seq, err
+	return got, err
 }
 
 // leaveBehind keeps the record of something that was done for the time when the disk comes back.
@@ -124,7 +136,7 @@ func (l *Log) serve(t *ticket) {
 	l.serving.Store(t)
 	if t.state.Load() == waiting || t.class != Disclosure {
 		l.mu.Lock()
-		t.seq, t.err = l.answer(t)
+		t.got, t.err = l.answer(t)
 		l.mu.Unlock()
 	}
 	l.serving.Store(nil)
@@ -136,17 +148,17 @@ func (l *Log) serve(t *ticket) {
 }
 
 // answer needs mu held.
-func (l *Log) answer(t *ticket) (uint64, error) {
+func (l *Log) answer(t *ticket) (Receipt, error) {
 	switch t.kind {
 	case wholeLog:
-		return 0, l.health()
+		return Receipt{}, l.health()
 	case roomForChange:
-		return 0, l.promise()
+		return Receipt{}, l.promise()
 	}
 	if err := l.put(t.class, t.body); err != nil {
-		return 0, err
+		return Receipt{}, err
 	}
-	return l.st.seq, nil
+	return Receipt{l.st.seq, len(l.buf) - 1}, nil
 }
 
 // put writes a record if the log can take one of its class.

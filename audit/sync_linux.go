@@ -17,9 +17,16 @@ func (l *Log) Sync() error {
 func (l *Log) syncTo(want uint64) error {
 	l.mu.Lock()
 	seq, done, over := l.st.seq, l.st.synced, l.over
+	var final error
+	if l.down != nil && l.down.final {
+		final = l.down.err // what did not come to the medium never will, whatever a further call says
+	}
 	l.mu.Unlock()
 	if done >= want {
 		return nil
+	}
+	if final != nil {
+		return final
 	}
 	if over {
 		return &unavailableError{"sync", ErrClosed}
@@ -70,12 +77,13 @@ func (l *Log) background() {
 	}
 }
 
-// flush syncs log and head when there is something new. Errors are kept in l.down.
+// flush syncs log and head when there is something new that still can be. Errors are kept in l.down.
 func (l *Log) flush() error {
 	l.mu.Lock()
 	seq, synced := l.st.seq, l.st.synced
+	final := l.down != nil && l.down.final
 	l.mu.Unlock()
-	if seq == synced {
+	if seq == synced || final {
 		return nil
 	}
 	l.syncing.Lock()
