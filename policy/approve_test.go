@@ -30,7 +30,7 @@ users:
 duties: { sysadmin: [zhou], secadmin: [qian, wu] }
 groups: { lit: { unix: sys } }
 blocked: [ { user: late, reason: r, until: 2026-12-01 } ]
-tags: { state: { named_only: true, level: mid, log_reads: each }, minor: { deny_roles: [intern] }, named: { named_only: true } }
+tags: { state: { named_only: true, level: mid, log_reads: each }, minor: { deny_roles: [intern] }, named: { named_only: true }, kept: { log_sync: group } }
 matters:
   - matter: m
     client: c
@@ -93,6 +93,7 @@ func TestNeedsSecond(t *testing.T) {
 		{"top: { deny_roles: [intern] }", "top: { log_reads: cover, deny_roles: [intern] }", "top"},
 		{"top: { deny_roles: [intern] }", "top: { log_reads: each, deny_roles: [intern] }", ""},
 		{"named_only: true, level: mid", "named_only: true", "level"},
+		{"kept: { log_sync: group }", "kept: { mapping: deny }", "level"},
 		{"tags: [state], ", "", "level"},
 		{"tags: [named], ", "", "level"}, // asks for no level
 		{"minor: { deny_roles: [intern] }", "minor: { purpose: required }", "level"},

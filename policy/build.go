@@ -110,7 +110,8 @@ func (b *builder) levels() {
 	for i, l := range b.r.levels {
 		level := &Level{
 			Name: l.name.s, Rank: i, Purpose: l.purpose.s, TwoPerson: l.ttl, MaxReaders: int(l.maxReaders),
-			NamedOnly: l.namedOnly, DenyMapping: l.mapping.s == "deny", LogReads: l.reads.s, pos: l.name.at, deniedToRole: map[*role]bool{},
+			NamedOnly: l.namedOnly, DenyMapping: l.mapping.s == "deny", LogReads: l.reads.s, LogSync: l.logSync.s == "group",
+			pos: l.name.at, deniedToRole: map[*role]bool{},
 		}
 		b.p.levels = append(b.p.levels, level)
 		b.p.level[level.Name] = level

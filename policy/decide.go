@@ -109,7 +109,7 @@ func (e *eval) decide() Decision {
 	return Decision{
 		Allow: true, Gate: GateAllow, Rule: g.rule,
 		User: e.u.Name, Client: e.m.info.Client, Level: e.level.Name, Purpose: g.purpose, LogReads: e.level.LogReads,
-		Expires: earlier(e.u.lasts(), g.until),
+		LogSync: e.level.LogSync, Expires: earlier(e.u.lasts(), g.until),
 	}
 }
 

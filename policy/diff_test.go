@@ -91,6 +91,7 @@ func TestDiffOfOneChange(t *testing.T) {
 		{"t: { deny_roles: [intern]", "t: { purpose: required, deny_roles: [intern]", true, false, "head k: read to nothing"},
 		{"t: { deny_roles: [intern]", "t: { mapping: deny, deny_roles: [intern]", true, false, ""},
 		{"t: { deny_roles: [intern]", "t: { log_reads: each, deny_roles: [intern]", true, false, ""},
+		{"t: { deny_roles: [intern]", "t: { log_sync: group, deny_roles: [intern]", true, false, ""},
 		{"t: { deny_roles: [intern]", "t: { level: mid, deny_roles: [intern]", true, false, "*"},
 		{"tags: [t]", "tags: [u]", false, true, "chen k: nothing to read"},
 		{"only: [user: lead, user: li]", "only: [user: lead, user: li], tags: [t]", true, false, ""},

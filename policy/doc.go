@@ -26,7 +26,7 @@
 //	  秘密: {}
 //	  机密: { purpose: required }   # a standing purpose will do
 //	  绝密: { purpose: session, two_person: { ttl: 4h }, max_readers: 5, deny_roles: [intern],
-//	         named_only: true, mapping: deny,
+//	         named_only: true, mapping: deny, log_sync: group,
 //	         log_reads: each }       # a record for each read; cover: one for those that follow, too
 //	tags:                          # special categories; their rules add to those of the level
 //	  国家秘密: { level: 绝密, named_only: true, mapping: deny }      # level: at least this one
@@ -144,10 +144,19 @@
 // Where a matter or a folder has a tag that the firm gives rules, and in all
 // below, these come on top of the level's: at least that level, roles that are
 // kept out, named people only, no mapping, a purpose, a record for each read
-// (log_reads: each). What a tag refuses has the
+// (log_reads: each), records on the disk before an open is answered. What a tag
+// refuses has the
 // rule tag.NAME, but for need.purpose and for the level that it raises. A level
 // that a tag raises above the written one is a warning. Walls against a tag
 // concern the matters that have it, not folders.
+//
+// # Records that survive a power cut
+//
+// With `log_sync: group` at the level, or for a tag, a document or folder is
+// opened only when the record of it is on the medium ([Decision].LogSync): the
+// few records that a power cut may take are then never the only trace of
+// somebody who read. Callers share each write to the disk. An open at such a
+// level takes as long as that write.
 //
 // # Wide roles
 //

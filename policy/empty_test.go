@@ -19,7 +19,7 @@ limits: { stale: 72h }
 wide_roles: allow
 departments: [d, e]
 tags:
-  t: { level: low, purpose: required, mapping: deny, log_reads: each, deny_roles: [agent] }
+  t: { level: low, purpose: required, mapping: deny, log_sync: group, log_reads: each, deny_roles: [agent] }
   u: { named_only: true }
 levels:
   low: { purpose: required, mapping: allow, log_reads: cover }

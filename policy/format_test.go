@@ -158,7 +158,7 @@ func meaning(t *testing.T, files map[string][]byte) string {
 		ids = append(ids, m.ID)
 	}
 	for _, l := range p.Levels() {
-		fmt.Fprintln(&b, l.Name, l.Purpose, l.TwoPerson, l.MaxReaders, l.NamedOnly, l.DenyMapping, l.LogReads, l.DeniedRoles)
+		fmt.Fprintln(&b, l.Name, l.Purpose, l.TwoPerson, l.MaxReaders, l.NamedOnly, l.DenyMapping, l.LogReads, l.LogSync, l.DeniedRoles)
 	}
 	return b.String() + strings.Join(slices.Sorted(maps.Keys(allowed(p, ids))), "\n")
 }

@@ -90,14 +90,14 @@ func (l *Level) asksAll(old *Level) bool {
 	return purposes[l.Purpose] >= purposes[old.Purpose] &&
 		(old.TwoPerson == 0 || l.TwoPerson > 0 && l.TwoPerson <= old.TwoPerson) &&
 		(old.MaxReaders == 0 || l.MaxReaders > 0 && l.MaxReaders <= old.MaxReaders) &&
-		(l.NamedOnly || !old.NamedOnly) && (l.DenyMapping || !old.DenyMapping) &&
+		(l.NamedOnly || !old.NamedOnly) && (l.DenyMapping || !old.DenyMapping) && (l.LogSync || !old.LogSync) &&
 		readsLogged[l.LogReads] >= readsLogged[old.LogReads]
 }
 
 // asksAll tells whether a tag asks for all that it did, but for denied roles.
 func (t *tag) asksAll(old *tag) bool {
 	return purposes[t.purpose] >= purposes[old.purpose] && (t.named || !old.named) && (t.unmapped || !old.unmapped) &&
-		(t.eachRead || !old.eachRead) &&
+		(t.eachRead || !old.eachRead) && (t.logSync || !old.logSync) &&
 		(old.level == nil || t.level != nil && t.level.Rank >= old.level.Rank)
 }
 

@@ -47,6 +47,7 @@ type Level struct {
 	MaxReaders   int           // 0: no limit
 	NamedOnly    bool          // grants through groups do not count
 	DenyMapping  bool          // reads into the page cache are refused
+	LogSync      bool          // an open is answered when its record is on the medium
 	LogReads     string        // EachRead or CoverReads; "": as the daemon is set
 	DeniedRoles  []string
 	deniedToRole map[*role]bool

@@ -66,7 +66,7 @@ func randomFirm(r *rand.Rand) *firm {
 func randomMore(r *rand.Rand) []string {
 	return []string{
 		pick(r, []string{"", "wide_roles: allow"}),
-		"tags: { t: " + pick(r, []string{"{ mapping: deny }", "{ level: mid }", "{ deny_roles: [intern, clerk] }", "{ level: mid, purpose: session, named_only: false }"}) +
+		"tags: { t: " + pick(r, []string{"{ mapping: deny }", "{ log_sync: group }", "{ level: mid }", "{ deny_roles: [intern, clerk] }", "{ level: mid, purpose: session, named_only: false }"}) +
 			pick(r, []string{"", ", s: { named_only: true }", ", s: { purpose: session }", ", s: { deny_roles: [chief] }"}) + " }",
 	}
 }

@@ -31,18 +31,18 @@ type raw struct {
 }
 
 type rawLevel struct {
-	name, purpose, mapping, reads val
-	ttl                           time.Duration
-	maxReaders                    int64
-	denyRoles                     []val
-	namedOnly                     bool
+	name, purpose, mapping, reads, logSync val
+	ttl                                    time.Duration
+	maxReaders                             int64
+	denyRoles                              []val
+	namedOnly                              bool
 }
 
 // rawTag is what the firm says of a tag: rules on top of those of the level.
 type rawTag struct {
-	name, level, purpose, mapping, reads val
-	denyRoles                            []val
-	namedOnly                            bool
+	name, level, purpose, mapping, reads, logSync val
+	denyRoles                                     []val
+	namedOnly                                     bool
 }
 
 type rawRole struct {
@@ -152,6 +152,7 @@ func (r *raw) level(s *source) func(val, *yaml.Node) {
 			"deny_roles":  s.names(&l.denyRoles, "role"),
 			"named_only":  s.truth(&l.namedOnly, "named_only"),
 			"mapping":     s.word(&l.mapping, "mapping", "allow", "deny"),
+			"log_sync":    s.word(&l.logSync, "log_sync", "group"),
 			"log_reads":   s.word(&l.reads, "log_reads", EachRead, CoverReads),
 		})
 		r.levels = append(r.levels, l)
@@ -170,6 +171,7 @@ func (r *raw) tag(s *source) func(val, *yaml.Node) {
 			"deny_roles": s.names(&t.denyRoles, "role"),
 			"named_only": s.truth(&t.namedOnly, "named_only"),
 			"mapping":    s.word(&t.mapping, "mapping", "deny"),
+			"log_sync":   s.word(&t.logSync, "log_sync", "group"),
 			"log_reads":  s.word(&t.reads, "log_reads of a tag", EachRead),
 		})
 		if n.Kind == yaml.MappingNode && len(n.Content) == 0 {

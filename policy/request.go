@@ -92,4 +92,7 @@ type Decision struct {
 	// Expires is the moment before which time alone does not change the answer,
 	// neither whether nor why nor how it is shown; zero: it never does.
 	Expires time.Time
+	// LogSync asks that an open is answered only when its record is on the
+	// medium; false when Allow is.
+	LogSync bool
 }

@@ -16,7 +16,7 @@ import (
 var vocabulary = [...]string{
 	"ack", "approval", "as", "as_of", "at", "auditor", "because", "between", "blocked", "can", "cannot",
 	"clearance", "client", "deny_roles", "department", "departments", "duties", "folder", "folders", "from", "group", "groups", "id", "in",
-	"lead", "level", "levels", "limits", "log_reads", "mapping", "matter", "matters", "max_readers", "members", "name",
+	"lead", "level", "levels", "limits", "log_reads", "log_sync", "mapping", "matter", "matters", "max_readers", "members", "name",
 	"named_only", "nda", "on", "only", "org", "path", "purpose", "reason", "ref", "rights", "role", "roles",
 	"screen", "secadmin", "signed", "since", "stale", "status", "sysadmin", "tag", "tags", "tests", "timezone",
 	"title", "to", "ttl", "two_person", "uid", "unix", "until", "user", "users", "version", "walls", "wide", "wide_roles",

@@ -14,6 +14,7 @@ type tag struct {
 	named      bool
 	unmapped   bool
 	eachRead   bool
+	logSync    bool
 	denied     map[*role]bool
 	pos        pos
 }
@@ -61,6 +62,7 @@ func (l *Level) with(tags []*tag) *Level {
 		if t.unmapped && !v.DenyMapping {
 			v.DenyMapping, v.tagged.unmapped = true, t
 		}
+		v.LogSync = v.LogSync || t.logSync
 		if t.eachRead {
 			v.LogReads = EachRead
 		}
@@ -82,7 +84,7 @@ func (b *builder) tags() {
 		}
 		t := &tag{
 			name: r.name.s, rule: "tag." + r.name.s, purpose: r.purpose.s, named: r.namedOnly, unmapped: r.mapping.given(), eachRead: r.reads.given(),
-			denied: map[*role]bool{}, pos: r.name.at,
+			logSync: r.logSync.given(), denied: map[*role]bool{}, pos: r.name.at,
 		}
 		if r.level.given() {
 			t.level, _ = lookup(b, b.p.level, r.level, "level")
