@@ -132,6 +132,7 @@ func TestDurableFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.set(func(f *faultyLive) { f.sync = syscall.EIO })
+	l.synced.Store(0)
 	for i := range 3 {
 		if err := l.Durable(seq, nil); !errors.Is(err, ErrUnavailable) || !errors.Is(err, syscall.EIO) {
 			t.Errorf("call %d: %v, want ErrUnavailable because of EIO", i, err)
@@ -169,10 +170,13 @@ func TestDurableWhileTheDiskHangs(t *testing.T) {
 	wantHung(t, <-answers)
 	wantHung(t, <-answers)
 	wantHung(t, l.Durable(3, nil))
+	if n := l.Synced(); n != 0 {
+		t.Errorf("%d records are said to be on the medium", n)
+	}
 	release()
 	waitFor(t, "recovery", func() bool { look(); return l.Healthy() == nil })
-	if err := l.Durable(3, nil); err != nil {
-		t.Error(err)
+	if err := l.Durable(3, nil); err != nil || l.Synced() < 3 {
+		t.Error(err, l.Synced())
 	}
 }
 

@@ -75,8 +75,9 @@ type Log struct {
 	due     chan struct{} // enough records wait for a seal
 	older   chan struct{} // a segment waits to be compressed
 	group   commits
-	hold    Hold       // as last recorded; guarded by tidying
-	tidying sync.Mutex // held while older segments are worked on; no other lock is taken under it but mu
+	synced  atomic.Uint64 // the last record known to be on the medium, or one before it
+	hold    Hold          // as last recorded; guarded by tidying
+	tidying sync.Mutex    // held while older segments are worked on; no other lock is taken under it but mu
 
 	syncing turnLock // held across fdatasync, taken before mu; the waiters share one call
 	stop    chan struct{}

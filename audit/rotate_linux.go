@@ -55,7 +55,7 @@ func (l *Log) rotate() error {
 		l.down.final = true
 		return err
 	}
-	l.st.synced = l.st.seq
+	l.onMedium(l.st.seq)
 	return l.changeFile()
 }
 

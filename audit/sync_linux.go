@@ -39,12 +39,21 @@ func (l *Log) syncTo(want uint64) error {
 		l.down.final = true
 		return err
 	}
-	l.st.synced = seq
+	l.onMedium(seq)
 	if err := l.head.store(&l.st); err != nil {
 		return l.fail("head", err)
 	}
 	return nil
 }
+
+// onMedium needs syncing and mu held.
+func (l *Log) onMedium(seq uint64) {
+	l.st.synced = seq
+	l.synced.Store(seq)
+}
+
+// Synced returns the number of a record that is on the medium with all before it. There may be more by now.
+func (l *Log) Synced() uint64 { return l.synced.Load() }
 
 // background syncs what was written, brings the head to the medium after it, and notices when live file or head go away or
 // when an outage can end although nobody appends.

@@ -72,7 +72,7 @@ func (r *request) sealLevel(o *store.Object) error {
 	return SealLevels(r.st.policy, o, func(f *store.Object, level string) error {
 		rec := r.record("ok")
 		rec.Ev, rec.Path, rec.FID, rec.Level = "relabel", f.Path(), f.ID().String(), level
-		_, err := r.fs.opts.Audit.AppendAs(audit.Change, rec)
+		_, err := r.fs.append(audit.Change, rec)
 		return err
 	})
 }

@@ -29,6 +29,8 @@ func (f *fileSystem) CopyFileRange(_ <-chan struct{}, in *fuse.CopyFileRangeIn) 
 		return 0, fuse.EINVAL
 	case from.node.obj.Matter() != to.node.obj.Matter():
 		return 0, fuse.EINVAL
+	case from.unsynced.Load() > f.opts.Audit.Synced():
+		return 0, fuse.EINVAL // a read would wait, and may; here the kernel holds the lock of the other file
 	}
 	if errno = src.allowHandle(from, policy.OpRead, &from.reads); errno == 0 {
 		errno = dst.allowHandle(to, policy.OpWrite, &to.writes)

@@ -30,7 +30,7 @@ type listing struct {
 }
 
 // OpenDir implements fuse.RawFileSystem.
-func (f *fileSystem) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+func (f *fileSystem) OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	r, errno := f.enter(mOpenDir, &in.InHeader)
 	if errno == 0 {
 		errno = r.allowNode(policy.OpList)
@@ -41,7 +41,10 @@ func (f *fileSystem) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenO
 	h := &handle{id: f.handles.reserve(), node: r.node, uid: in.Uid}
 	rec := r.record("ok")
 	rec.H = h.id
-	if errno = r.commit(rec, nil); errno != 0 {
+	if errno = r.commit(rec, nil); errno == 0 {
+		errno = r.lasting(cancel)
+	}
+	if errno != 0 {
 		return fuse.Status(errno)
 	}
 	f.handles.add(h)

@@ -45,6 +45,8 @@ type request struct {
 	view  *cover.View // what records cover for the caller; nil: nothing
 	opens bool        // the record to come is that of an open, which discloses
 
+	got audit.Receipt // of the record last committed
+
 	learned []uint64 // nodes that the answer will hand out, to be taken back if it does not leave
 }
 
@@ -155,7 +157,7 @@ func (r *request) allowRoot() syscall.Errno {
 
 // denied records the decision in r.dec as a refusal and returns what the caller sees of it.
 func (r *request) denied() syscall.Errno {
-	if err := r.fs.refusals.note(r.fs.opts.Audit, r.record("deny")); err != nil {
+	if err := r.fs.refusals.note(r.fs, r.record("deny"), r.fs.budgets.over(r.hdr.Uid)); err != nil {
 		return syscall.EIO
 	}
 	r.notify()
@@ -179,6 +181,9 @@ func (r *request) refuse(rule, reason string, errno syscall.Errno) syscall.Errno
 
 // record begins the audit record of this request.
 func (r *request) record(res string) *audit.Record {
+	if !r.fs.off.on(checkLog) {
+		return &audit.Record{}
+	}
 	p := r.fs.procs.of(r.hdr.Pid)
 	ev := table[r.m].ev
 	if ev == "" {
@@ -217,7 +222,8 @@ func (r *request) commit(rec *audit.Record, err error) syscall.Errno {
 		rec.Res, rec.Note = unix.ErrnoName(errno), err.Error()
 		r.fs.countDamage(err)
 	}
-	if _, lerr := r.fs.opts.Audit.AppendAs(r.class(), rec); lerr != nil {
+	var lerr error
+	if r.got, lerr = r.fs.append(r.class(), rec); lerr != nil {
 		if r.op.Modifies() {
 			r.fs.voidAll() // the change may be done all the same; the kernel must not believe it is not
 		}

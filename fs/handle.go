@@ -23,6 +23,9 @@ type handle struct {
 
 	cover cover.Handle // what records cover for whom, and what was read and written
 
+	unsynced atomic.Uint64 // a record that is to be on the medium before anything is read; 0: none
+	tally    tally
+
 	standing standing // of the opener, as a writer
 
 	dirMu    sync.Mutex // guards listings; held while one is taken and emitted

@@ -176,6 +176,9 @@ type setup struct {
 	disk  func(store.Disk) store.Disk // wraps the backing disk
 	off   without                     // defences that are switched off before the mount
 
+	budget    int  // records a second; 0: any number
+	syncOpens bool // every open waits for the medium
+
 	reserve int64                       // that the log holds on its disk
 	logFile func(audit.File) audit.File // wraps the log's file
 }
@@ -203,7 +206,8 @@ func (s setup) mount(t testing.TB) *drive {
 	if d.log, err = audit.Open(audit.Options{Dir: d.path("log"), StateDir: d.path("state"), StoreID: "test-store", Reserve: s.reserve, Wrap: s.logFile}); err != nil {
 		t.Fatal(err)
 	}
-	f := newFileSystem(Options{Mountpoint: d.mnt, Store: d.store, Policy: p, Env: s.env, Audit: d.log, Logger: zerolog.New(os.Stderr), Now: s.now, OwnFolders: s.own, EachRead: s.each})
+	f := newFileSystem(Options{Mountpoint: d.mnt, Store: d.store, Policy: p, Env: s.env, Audit: d.log, Logger: zerolog.New(os.Stderr), Now: s.now, OwnFolders: s.own, EachRead: s.each,
+		Budget: s.budget, SyncOpens: s.syncOpens})
 	f.off.set(s.off)
 	d.srv, err = mount(f)
 	if err != nil {

@@ -55,8 +55,11 @@ func (f *fileSystem) onHandle(m method, hdr *fuse.InHeader, fh uint64) (*request
 
 // Read implements fuse.RawFileSystem. The bytes are decrypted, then recorded unless they
 // are covered, then answered: none leaves before a record that covers it is in the log.
-func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+func (f *fileSystem) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
 	r, h, errno := f.onHandle(mRead, &in.InHeader, in.Fh)
+	if errno == 0 {
+		errno = f.lastingHandle(h, cancel)
+	}
 	fill := in.ReadFlags&fuse.READ_LOCKOWNER == 0
 	switch {
 	case errno != 0:
@@ -72,7 +75,7 @@ func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.
 	n, err := h.file.ReadAt(buf[:want], int64(in.Offset))
 	if !r.current() || r.moved() {
 		clear(buf[:want])
-		return f.Read(nil, in, buf)
+		return f.Read(cancel, in, buf)
 	}
 	if fill && f.off.on(checkDrop) {
 		f.dropper.add(h.node.id, f.sharedWithRefused(h.node))
@@ -133,7 +136,7 @@ func (r *request) wrote(h *handle, off int64, n, want int, err error, writers []
 		rec.OUID = int64(h.uid)
 	}
 	if writers != nil {
-		rec.Ev, rec.Note = "writeback", fmt.Sprintf("writers=%v", writers)
+		rec.Ev, rec.Note = evWriteback, fmt.Sprintf("writers=%v", writers)
 	}
 	if n > 0 && err != nil && writers == nil && n < want {
 		rec.Note, err = err.Error(), nil // a short write is told by its length
@@ -141,7 +144,7 @@ func (r *request) wrote(h *handle, off int64, n, want int, err error, writers []
 	if n < want && writers != nil && err == nil {
 		err = syscall.EIO // the kernel does not look at the length of a write-back
 	}
-	errno := r.commit(rec, err)
+	errno := r.commitWrite(h, rec, err, payerOf(r.hdr.Uid, writers))
 	by := rec.UID
 	if writers != nil {
 		by = h.uid // the kernel's; see Cover before serve in audit/FORMAT.md
@@ -231,7 +234,7 @@ func (f *fileSystem) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Sta
 	rec := r.record("ok")
 	rec.H, rec.Off, rec.Len, rec.HasRange = h.id, off, n, true
 	rec.Flags = fmt.Sprintf("fallocate=%#x", in.Mode)
-	return fuse.Status(r.commit(rec, err))
+	return fuse.Status(r.commitWrite(h, rec, err, in.Uid))
 }
 
 // Lseek implements fuse.RawFileSystem for SEEK_DATA and SEEK_HOLE.

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"syscall"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
@@ -53,7 +54,7 @@ func (f *fileSystem) openFlags(o opening) uint32 {
 }
 
 // Open implements fuse.RawFileSystem.
-func (f *fileSystem) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+func (f *fileSystem) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	r, errno := f.enter(mOpen, &in.InHeader)
 	if errno != 0 {
 		return fuse.Status(errno)
@@ -62,7 +63,7 @@ func (f *fileSystem) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut)
 		return fuse.Status(syscall.EISDIR)
 	}
 	want := openingOf(in.Flags)
-	h, errno := r.open(r.node, want)
+	h, errno := r.open(r.node, want, cancel)
 	if errno != 0 {
 		return fuse.Status(errno)
 	}
@@ -71,7 +72,7 @@ func (f *fileSystem) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut)
 }
 
 // open decides, records and only then opens the store's file.
-func (r *request) open(n *node, want opening) (*handle, syscall.Errno) {
+func (r *request) open(n *node, want opening, cancel <-chan struct{}) (*handle, syscall.Errno) {
 	t := r.asked(n)
 	if errno := r.allowOpening(t, want); errno != 0 {
 		return nil, errno
@@ -84,6 +85,14 @@ func (r *request) open(n *node, want opening) (*handle, syscall.Errno) {
 	rec.H, rec.Flags, r.opens = id, want.String(), true
 	if errno := r.commit(rec, nil); errno != 0 {
 		return nil, errno
+	}
+	if r.m == mOpen {
+		if errno := r.lasting(cancel); errno != 0 {
+			return nil, errno
+		}
+		if !r.current() || r.moved() { // while it waited: what was recorded is not what would be opened
+			return r.open(n, want, cancel)
+		}
 	}
 	file, err := n.obj.Open(want.write || want.trunc)
 	if err == nil && want.trunc {
@@ -118,6 +127,9 @@ func (r *request) allowOpening(t target, want opening) syscall.Errno {
 // register enters an opened file into the handle table.
 func (r *request) register(id uint64, n *node, file *store.Handle, want opening) *handle {
 	h := &handle{id: id, node: n, file: file, uid: r.hdr.Uid, write: want.write}
+	if r.m == mCreate && r.wantsLasting() {
+		h.unsynced.Store(r.got.Seq)
+	}
 	h.standing.judge(r.dec, r.fs.now())
 	n.addHandle(h)
 	r.fs.handles.add(h)
@@ -179,7 +191,7 @@ func (r *request) createExisting(name string, want opening, out *fuse.CreateOut)
 		return s
 	}
 	n := r.fs.nodes.get(out.NodeId)
-	h, errno := r.open(n, want)
+	h, errno := r.open(n, want, nil)
 	if errno != 0 {
 		r.fs.nodes.forget(n.id, 1)
 		return fuse.Status(errno)
@@ -202,6 +214,9 @@ func (f *fileSystem) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 // closeHandle closes the store's file and records it in the opener's name.
 func (f *fileSystem) closeHandle(r *request, h *handle) {
 	h.node.dropHandle(h)
+	if err := f.settleAll(h, time.Time{}); err != nil {
+		f.log.Error().Err(err).Uint64("h", h.id).Msg("counted writes are not in the audit log")
+	}
 	err := h.file.Close()
 	if h.write {
 		f.dropper.stale(h.node.id) // the last close may move ctime

@@ -187,6 +187,11 @@ func (f *front) Access(cancel <-chan struct{}, in *fuse.AccessIn) fuse.Status {
 
 // GetXAttr implements fuse.RawFileSystem: there are none, which programs take better than a refusal.
 func (f *front) GetXAttr(cancel <-chan struct{}, in *fuse.InHeader, attr string, dest []byte) (uint32, fuse.Status) {
+	if strings.HasPrefix(attr, userPrefix) { // those that the kernel asks for by itself, with locks, are refused without a record
+		if errno := f.turn(in, cancel); errno != 0 {
+			return 0, fuse.Status(errno)
+		}
+	}
 	if !isOwn(in.NodeId) {
 		return f.fileSystem.GetXAttr(cancel, in, attr, dest)
 	}

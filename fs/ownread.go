@@ -10,6 +10,9 @@ import (
 
 // Open implements fuse.RawFileSystem.
 func (f *front) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	if errno := f.turn(&in.InHeader, cancel); errno != 0 {
+		return fuse.Status(errno)
+	}
 	if !isOwn(in.NodeId) {
 		return f.fileSystem.Open(cancel, in, out)
 	}
@@ -24,7 +27,10 @@ func (f *front) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut)
 	id := f.handles.reserve()
 	rec := r.record("ok")
 	rec.H, rec.Flags = id, want.String()
-	if errno = r.commit(rec, nil); errno != 0 {
+	if errno = r.commit(rec, nil); errno == 0 {
+		errno = r.lasting(cancel)
+	}
+	if errno != 0 {
 		return fuse.Status(errno)
 	}
 	text, _ := f.refusedText(in.Uid)
@@ -37,6 +43,9 @@ func (f *front) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut)
 
 // Read implements fuse.RawFileSystem. A mapping is refused: its pages would stay.
 func (f *front) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+	if errno := f.turnToRead(in, cancel); errno != 0 {
+		return nil, fuse.Status(errno)
+	}
 	if !isOwn(in.NodeId) {
 		return f.fileSystem.Read(cancel, in, buf)
 	}
@@ -95,12 +104,18 @@ func (f *front) Release(cancel <-chan struct{}, in *fuse.ReleaseIn) {
 
 // OpenDir implements fuse.RawFileSystem.
 func (f *front) OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	if errno := f.turn(&in.InHeader, cancel); errno != 0 {
+		return fuse.Status(errno)
+	}
 	if !isOwn(in.NodeId) {
 		return f.fileSystem.OpenDir(cancel, in, out)
 	}
 	r, errno := f.enterOwn(mOpenDir, &in.InHeader)
 	if errno == 0 {
 		errno = r.commit(r.record("ok"), nil)
+	}
+	if errno == 0 {
+		errno = r.lasting(cancel)
 	}
 	return fuse.Status(errno)
 }

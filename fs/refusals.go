@@ -21,8 +21,18 @@ type refusal struct {
 // refusals writes the first refusal at once and counts its repeats; when the window ends,
 // one record carries the count.
 type refusals struct {
-	mu   sync.Mutex // guards open; held while a record is appended, so that counts are exact
-	open map[refusal]*repeats
+	mu    sync.Mutex // guards the rest; held while a record is appended, so that counts are exact
+	open  map[refusal]*repeats
+	kinds map[uint32]int // how many of them are of one uid
+}
+
+// maxKinds is how many different refusals of one uid are kept apart at a time; further ones go by what was asked, whatever the
+// name. Nobody fills the log, or the memory, with names that they are refused.
+const maxKinds = 1024
+
+// recorder is what refusals are written to.
+type recorder interface {
+	append(c audit.Class, rec *audit.Record) (audit.Receipt, error)
 }
 
 type repeats struct {
@@ -31,6 +41,7 @@ type repeats struct {
 	ends  time.Time
 
 	matters []string // that there are among the names guessed, each once
+	names   bool     // the refusals are of several names
 }
 
 // maxGuessed is how many matters the record of guesses names.
@@ -42,10 +53,10 @@ func (e *repeats) guessed(matter string) {
 	}
 }
 
-func newRefusals() *refusals { return &refusals{open: map[refusal]*repeats{}} }
+func newRefusals() *refusals { return &refusals{open: map[refusal]*repeats{}, kinds: map[uint32]int{}} }
 
 // note records one refusal. The error is the log's.
-func (s *refusals) note(log *audit.Log, rec *audit.Record) error {
+func (s *refusals) note(log recorder, rec *audit.Record, fold bool) error {
 	key := refusal{rec.UID, rec.Ev, rec.Rule, rec.Matter, rec.Path}
 	guess := ""
 	if rec.Rule == ruleGuess {
@@ -55,6 +66,10 @@ func (s *refusals) note(log *audit.Log, rec *audit.Record) error {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	names := fold || s.kinds[rec.UID] >= maxKinds
+	if names {
+		key.path = ""
+	}
 	if e := s.open[key]; e != nil {
 		if now.Before(e.ends) {
 			e.count++
@@ -66,17 +81,20 @@ func (s *refusals) note(log *audit.Log, rec *audit.Record) error {
 			return err
 		}
 	}
-	if _, err := log.Append(rec); err != nil {
+	if _, err := log.append(audit.Disclosure, rec); err != nil {
 		return err
 	}
-	e := &repeats{ends: now.Add(repeatWindow)}
+	e := &repeats{ends: now.Add(repeatWindow), names: names && rec.Path != ""}
 	e.guessed(guess)
+	if s.open[key] == nil {
+		s.kinds[rec.UID]++
+	}
 	s.open[key] = e
 	return nil
 }
 
 // flush writes the counts of the windows that have ended by now; the zero time ends all.
-func (s *refusals) flush(log *audit.Log, now time.Time) error {
+func (s *refusals) flush(log recorder, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, e := range s.open {
@@ -87,20 +105,26 @@ func (s *refusals) flush(log *audit.Log, now time.Time) error {
 			return err
 		}
 		delete(s.open, key)
+		if s.kinds[key.uid]--; s.kinds[key.uid] == 0 {
+			delete(s.kinds, key.uid)
+		}
 	}
 	return nil
 }
 
 // write appends the repeats as one record.
-func (e *repeats) write(log *audit.Log) error {
+func (e *repeats) write(log recorder) error {
 	if e.count == 0 {
 		return nil
 	}
 	e.last.Count = e.count
+	if e.names {
+		e.last.Note = "of several names; this is the last"
+	}
 	if e.matters != nil {
 		e.last.Note = "matters among the names: " + strings.Join(e.matters, ", ")
 	}
-	if _, err := log.Append(e.last); err != nil {
+	if _, err := log.append(audit.Disclosure, e.last); err != nil {
 		return err
 	}
 	e.count, e.matters = 0, nil

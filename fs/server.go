@@ -28,6 +28,8 @@ type Options struct {
 	Audit      *audit.Log       // open; the mount does not close it
 	Logger     zerolog.Logger   // diagnostics; never names, keys or content
 	EachRead   bool             // a record for each read, where the level does not say otherwise; else one covers those that follow
+	Budget     int              // records a second that a uid may cause for long; 0: any number
+	SyncOpens  bool             // every open waits until its record is on the medium, not only at levels that ask for it
 	OwnFolders bool             // gives each user a folder at the root with the list of what they were refused
 	Now        func() time.Time // default time.Now
 	Mounter    Mounter          // default: this process mounts and unmounts
@@ -51,6 +53,7 @@ type fileSystem struct {
 	dropper  *dropper
 	misses   *misses
 	notices  *notices
+	budgets  *budgets
 	mender   *mender
 	damaged  atomic.Uint64 // answers of EIO because of damage on the backing disk
 
@@ -89,7 +92,7 @@ func newFileSystem(o Options) *fileSystem {
 	f := &fileSystem{
 		opts: o, log: o.Logger, started: o.Now().Truncate(time.Second), daemonUID: uint32(os.Geteuid()),
 		nodes: newNodeTable(), handles: newHandleTable(), procs: newProcCache(), refusals: newRefusals(), dropper: newDropper(),
-		misses: newMisses(), notices: newNotices(),
+		misses: newMisses(), notices: newNotices(), budgets: newBudgets(o.Budget),
 	}
 	f.now = (&steady{read: o.Now, off: &f.off}).now
 	f.mender = newMender(f)
@@ -127,7 +130,7 @@ func mount(f *fileSystem) (*Server, error) {
 func (f *fileSystem) mountOptions() *fuse.MountOptions {
 	opts := &fuse.MountOptions{
 		Name: "matterfs", FsName: f.opts.FSName,
-		AllowOther: true, MaxWrite: maxIO, DisableSplice: true, MaxBackground: 64,
+		AllowOther: true, MaxWrite: maxIO, DisableSplice: true, MaxBackground: maxBackground,
 		ExplicitDataCacheControl: true,
 		// Without ASYNC_DIO the kernel reads on from the same place when an io_uring asked for
 		// more than the file has, and answers the content again and again.
@@ -169,6 +172,8 @@ func (s *Server) background() {
 				return
 			case <-tick.C:
 				s.flushRefusals(time.Now())
+				s.fs.settleFiles(time.Now())
+				s.tellFloods(false)
 				for _, name := range s.fs.misses.overdue() {
 					s.fs.mender.add(s.fs.nodes.root, name)
 				}
@@ -182,7 +187,7 @@ func (s *Server) background() {
 
 // flushRefusals writes counts that are due. What cannot be written stays counted.
 func (s *Server) flushRefusals(now time.Time) {
-	if err := s.fs.refusals.flush(s.fs.opts.Audit, now); err != nil {
+	if err := s.fs.refusals.flush(s.fs, now); err != nil {
 		s.fs.log.Warn().Err(err).Msg("repeated refusals wait for the audit log")
 	}
 }
@@ -199,6 +204,8 @@ func (s *Server) Serve() {
 	}
 	s.fs.nodes.close()
 	s.flushRefusals(time.Time{})
+	s.tellFloods(false)
+	s.tellFloods(true)
 }
 
 // end stops what works beside the requests.
@@ -255,6 +262,7 @@ type Stats struct {
 	Generation uint64    `json:"generation"`
 	Damaged    uint64    `json:"damaged"`  // requests that met damage on the backing disk
 	Sendfile   string    `json:"sendfile"` // what the kernel does with repeats: seen, gap, unknown
+	Floods     []Flood   `json:"floods,omitempty"`
 }
 
 // Stats reports the gauges of the mount.
@@ -262,6 +270,6 @@ func (s *Server) Stats() Stats {
 	return Stats{
 		Mountpoint: s.fs.opts.Mountpoint, Started: s.fs.started, Nodes: len(s.fs.nodes.live()),
 		Handles: s.fs.handles.count(), Generation: s.fs.state.Load().gen, Damaged: s.fs.damaged.Load(),
-		Sendfile: s.fs.sendfileOf(),
+		Sendfile: s.fs.sendfileOf(), Floods: s.fs.budgets.floods(),
 	}
 }

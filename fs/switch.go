@@ -23,6 +23,7 @@ const (
 	checkWriters                      // any writer of a file answers for its mapped pages, not the opener of one handle
 	checkCover                        // no byte leaves that no record in the log covers
 	checkSteady                       // a clock that is set back brings no access back
+	checkLog                          // what is served is recorded
 )
 
 // switches turns defences off. The zero value has them all on. Nothing but a test of this
