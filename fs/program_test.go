@@ -39,6 +39,9 @@ func programNamed(name string) func(args []string) error {
 		"ctimes":         printTimes,
 		"attack":         attack,
 		"watch-for":      watchFor,
+		"open-file":      openFile,
+		"flood":          floodDrive,
+		"many-open":      manyOpen,
 	}[name]
 }
 

@@ -30,7 +30,7 @@ func (s *switches) set(w without) {
 
 func TestSwitchesBeginOn(t *testing.T) {
 	var s switches
-	for c := checkRemembered; c <= checkSteady; c <<= 1 {
+	for c := checkRemembered; c <= checkLog; c <<= 1 {
 		if !s.on(c) {
 			t.Errorf("check %b is off", c)
 		}
