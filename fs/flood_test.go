@@ -158,6 +158,7 @@ func TestWhatWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.owes(zhang, time.Hour)
 	if _, err := m.Read(0, 10); err != nil {
 		t.Errorf("a page waits for longer than it may: %v", err)
 	}

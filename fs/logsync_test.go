@@ -2,6 +2,7 @@ package fs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -176,6 +177,34 @@ func TestCreateWaitsAtItsFirstRead(t *testing.T) {
 	if early == 0 {
 		t.Error("every CREATE waited for the medium")
 	}
+}
+
+// A CREATE that finds the file of another creator opens it, and does not wait either.
+func TestCreateOfAnExistingFileDoesNotWait(t *testing.T) {
+	d, disk, _, f := onHangingSync(t)
+	release := disk.hang(&disk.fsync)
+	defer release()
+	folder := eventually(t, func() (*node, error) {
+		for _, n := range d.srv.fs.nodes.live() {
+			if n := d.srv.fs.nodes.get(n); n != nil && !n.isRoot() && n.obj.Path() == "鉴定" {
+				return n, nil
+			}
+		}
+		return nil, errors.New("the folder is not known")
+	})
+	in := &fuse.CreateIn{InHeader: fuse.InHeader{NodeId: folder.id, Caller: fuse.Caller{Owner: fuse.Owner{Uid: zhang}}}, Flags: syscall.O_RDONLY}
+	out := &fuse.CreateOut{}
+	if s := d.srv.fs.Create(nil, in, "意见.txt", out); s != fuse.OK {
+		t.Fatalf("answered %v", s)
+	}
+	if h := d.srv.fs.handles.get(out.Fh); h.unsynced.Load() <= d.log.Synced() {
+		t.Error("it is not known that its record is not on the medium")
+	}
+	release()
+	d.srv.fs.Release(nil, &fuse.ReleaseIn{InHeader: fuse.InHeader{NodeId: out.NodeId}, Fh: out.Fh})
+	d.srv.fs.Forget(out.NodeId, 1)
+	f.Close()
+	d.health(true)
 }
 
 // A copy cannot wait: it is declined until the record is there, and programs read and write instead.
