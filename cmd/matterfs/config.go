@@ -25,6 +25,8 @@ type settings struct {
 	PassphraseFile string `json:"passphrase_file,omitempty"`
 	Retention      string `json:"log_retention_days"`
 	Reads          string `json:"audit_reads"`
+	Sync           string `json:"audit_sync"`
+	Budget         string `json:"audit_budget"`
 	User           string `json:"user,omitempty"` // whom the daemon becomes; "": it stays root
 }
 
@@ -70,7 +72,7 @@ func defaults(config string) settings {
 		Data: filepath.Join(dir, "data"), Keys: filepath.Join(dir, "keys"),
 		Policy: filepath.Join(dir, "policy"), Log: filepath.Join(dir, "log"),
 		State: filepath.Join(dir, "state"), Identity: dir + ".identity",
-		Retention: retentionDefault, Reads: policy.CoverReads,
+		Retention: retentionDefault, Reads: policy.CoverReads, Sync: syncDefault, Budget: budgetDefault,
 	}
 }
 
@@ -107,7 +109,7 @@ func (s *settings) fields() map[string]*string {
 	return map[string]*string{
 		"data": &s.Data, "keys": &s.Keys, "policy": &s.Policy, "log": &s.Log, "state": &s.State,
 		"identity": &s.Identity, "passphrase-file": &s.PassphraseFile, "user": &s.User,
-		retentionKey: &s.Retention, readsKey: &s.Reads,
+		retentionKey: &s.Retention, readsKey: &s.Reads, syncKey: &s.Sync, budgetKey: &s.Budget,
 	}
 }
 

@@ -57,6 +57,9 @@ type daemon struct {
 	groups   *groups
 	env      *policy.Env
 
+	syncOpens bool // see settings.syncing
+	budget    int  // see settings.budget
+
 	emergency   emergency
 	refusedAsks refusedAsks
 	whyAsks     asks
@@ -215,9 +218,17 @@ func (d *daemon) openLog(context.Context) error {
 	if err != nil {
 		return err
 	}
+	interval, opens, err := d.s.syncing()
+	if err == nil {
+		d.budget, err = d.s.budget()
+	}
+	if err != nil {
+		return err
+	}
+	d.syncOpens = opens
 	group := d.auditGroup()
 	l, err := audit.Open(audit.Options{Dir: d.s.Log, StateDir: d.s.State, StoreID: d.storeID, Now: time.Now, Group: group,
-		Seal: true, Rotate: true, Retain: retain, Reserve: audit.ReserveFor(d.s.Log)})
+		Seal: true, Rotate: true, Retain: retain, SyncInterval: interval, Reserve: audit.ReserveFor(d.s.Log)})
 	if err != nil {
 		return &logError{err}
 	}
@@ -341,7 +352,8 @@ func (d *daemon) currentPolicy() *policy.Policy {
 func (d *daemon) mount(context.Context) error {
 	srv, err := fs.Mount(fs.Options{
 		Mountpoint: d.mnt, FSName: sourceName(d.storeID), Store: d.store, Policy: d.policy,
-		Env: d.env, Audit: d.log, Logger: d.logger, Now: time.Now, Mounter: d.mounter, OwnFolders: true, EachRead: d.eachRead,
+		Env: d.env, Audit: d.log, Logger: d.logger, Now: time.Now, Mounter: d.mounter, OwnFolders: true,
+		EachRead: d.eachRead, SyncOpens: d.syncOpens, Budget: d.budget,
 	})
 	if err != nil {
 		return &fuseError{err}

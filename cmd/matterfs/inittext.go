@@ -25,6 +25,9 @@ func configText(s settings) []byte {
 	}
 	fmt.Fprintf(&b, "\n# How many days records are kept, 183 or more, or never to delete any. 日志保存天数,不少于 183;never 表示永不删除。\n%s: %s\n",
 		retentionKey, s.Retention)
+	fmt.Fprintf(&b, "\n# What a power cut may take of the log, or group: every open waits until its record is on the disk.\n"+
+		"# 断电时日志最多丢失多久的记录;group 表示每次打开都等记录落盘。\n# How many records a second one person may cause for long, or off. 每人每秒可持续产生的日志条数,off 表示不限。\n"+
+		"# audit: { sync: %s, budget: %s }\n", s.Sync, s.Budget)
 	b.WriteString("\n# What opens the keys at mount, when it is there. Keep a copy away from this machine.\n" +
 		"# 挂载时用来打开密钥的文件;请在本机以外另存一份。\n")
 	if s.Identity != "" {

@@ -28,11 +28,14 @@
 //	identity: ../firm.identity  # opens the keys at mount, if it is there
 //	user: matterfs              # whom the daemon becomes once all is open (privilege.go)
 //	log-retention-days: 1095    # how long records are kept: 183 or more, or never
-//	audit: { reads: cover }     # a record covers the reads that follow; each: one for each
+//	audit:
+//	  reads: cover              # a record covers the reads that follow; each: one for each
+//	  sync: 200ms               # what a power cut may take; group: every open waits for the disk
+//	  budget: 1000              # records a second that a person may cause for long, or off
 //	passphrase-file: /run/p     # its first line opens the keys; none by default
 //
 // Paths are relative to that file. Flags of the same names win, and are
-// relative to the working directory; the retention has none.
+// relative to the working directory; retention and audit have none.
 //
 // # Output and exit codes
 //

@@ -68,6 +68,7 @@ const (
 	msgHoldReleased
 	msgLogUnsealed
 	msgLogUntidy
+	msgLogFlood
 	msgInitNext
 	msgFsckOK
 	msgFsckBad
@@ -215,6 +216,7 @@ var messages = map[msg][2]string{
 	msgHoldSet:          {"legal hold set: no record will be deleted", "已设置法律保全:不再删除任何日志记录"},
 	msgHoldReleased:     {"legal hold released: retention goes on", "法律保全已解除:按保存期限继续清理"},
 	msgLogUnsealed:      {"the log is written but not sealed: %v", "日志已写入,但未能签封:%v"},
+	msgLogFlood:         {"%s causes more records than the budget allows since %s; %s opens and reads had to wait (audit.flood in the log; matterfs user disable stops a person)", "%s 自 %s 起产生的日志超出限额;已有 %s 次打开或读取被延缓(见日志 audit.flood;matterfs user disable 可停用该用户)"},
 	msgLogUntidy:        {"older parts of the log are not compressed or deleted in time: %v", "旧日志未能压缩或按期清理:%v"},
 	msgInitLogKey:       {"verification key of the log; keep it away from this machine, audit verify --key proves with it that nobody rewrote the log:", "日志验证公钥;请保存在本机以外,audit verify --key 凭它证明日志未被改写:"},
 	msgInitNext:         {"next: edit %s, then run: matterfs policy check %s && matterfs mount %s MOUNTPOINT", "下一步:编辑 %s,然后运行:matterfs policy check %s && matterfs mount %s 挂载点"},

@@ -156,7 +156,7 @@ var warningTexts = map[string]msg{
 	"policy.tests": msgTestsWarned, "policy.watch": msgWatchFailed,
 	"policy.pending": msgPolicyWaits, "policy.alone": msgAlone, "policy.emergency": msgPolicyAlone, "policy.unsealed": msgPolicyUnsealed,
 	"relabel.waits":   msgLabelWaits,
-	"log.unavailable": msgLogDown, "log.low": msgLogLow, "log.unsealed": msgLogUnsealed, "log.untidy": msgLogUntidy, "data.foreign": msgForeign, "data.matter": msgBadMatter,
+	"log.unavailable": msgLogDown, "log.low": msgLogLow, "log.unsealed": msgLogUnsealed, "log.untidy": msgLogUntidy, "log.flood": msgLogFlood, "data.foreign": msgForeign, "data.matter": msgBadMatter,
 	"data.damaged": msgDamaged, "policy.exposed": msgPolicyExposed, "state.unwritten": msgUnwritten,
 }
 
@@ -194,6 +194,7 @@ func (d *daemon) warnings() []warning {
 	if err := d.log.Tidied(); err != nil {
 		list = append(list, warn(true, "log.untidy", err.Error()))
 	}
+	list = append(list, floodWarnings(d.srv.Stats().Floods)...)
 	for _, r := range d.waitingRelabels() {
 		list = append(list, warn(false, "relabel.waits", personName(r.Person), placeName(r.Matter, r.Path), r.To))
 	}
@@ -238,6 +239,18 @@ func lowWarnings(free int64) []warning {
 		return nil
 	}
 	return []warning{warn(free < logVeryLow, "log.low", strconv.FormatInt(free>>20, 10))}
+}
+
+// floodWarnings name those who have used up their budget of records.
+func floodWarnings(floods []fs.Flood) (list []warning) {
+	for _, f := range floods {
+		who := f.User
+		if who == "" {
+			who = "uid " + strconv.FormatUint(uint64(f.UID), 10)
+		}
+		list = append(list, warn(false, "log.flood", who, f.Since.Format(time.RFC3339), strconv.Itoa(f.Waited)))
+	}
+	return list
 }
 
 // warnings are those about where the parts of the store lie.
