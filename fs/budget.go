@@ -51,7 +51,7 @@ type budget struct {
 type flood struct {
 	began           time.Time
 	last            time.Duration // when it last was over it
-	first           *audit.Record // that of the record which used it up
+	first           *audit.Record // the first record beyond it, which says by what program if one does
 	waited, refused int           // requests
 	told            bool          // that it began
 }
@@ -96,6 +96,9 @@ func (o *budget) over(now time.Duration) bool { return o.paid > now+budgetSaved 
 func (o *budget) flooded(now time.Duration, rec *audit.Record) *flood {
 	if o.flood == nil {
 		o.flood = &flood{began: time.Now(), first: rec}
+	}
+	if f := o.flood; rec != nil && rec.Exe != "" && (f.first == nil || f.first.Exe == "") { // a close has none
+		f.first = rec
 	}
 	o.flood.last = now
 	return o.flood

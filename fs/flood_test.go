@@ -41,7 +41,7 @@ func (d *drive) waitingNow() int {
 // flooded is a drive with budgets and a document, and its lead.
 func flooded(t *testing.T) (*drive, *as.User) {
 	t.Helper()
-	d := setup{budget: testRate}.mount(t)
+	d := setup{budget: testRate, each: true}.mount(t)
 	lead := as.Start(t, zhang)
 	lead.Does(lead.WriteFile(d.in("卷宗"), make([]byte, 64<<10)))
 	return d, lead
@@ -269,7 +269,7 @@ func TestFloodIsAlarmedOnce(t *testing.T) {
 		}
 	}
 	if len(list) != 2 || !strings.HasPrefix(list[0].str("note"), "begins: ") || !strings.HasPrefix(list[1].str("note"), "ends: ") ||
-		list[0].str("user") != "zhang.wei" || int(list[0].num("uid")) != zhang || list[0].str("exe") == "" || list[1].num("count") == 0 {
+		list[0].str("user") != "zhang.wei" || int(list[0].num("uid")) != zhang || list[1].str("exe") == "" || list[1].num("count") == 0 {
 		t.Errorf("%v", list)
 	}
 }
