@@ -71,11 +71,12 @@ demo: ## the example firm, mounted and shown as each of its people sees it (KEEP
 	@$(MAKE) build
 	@KEEP=$(KEEP) examples/lawfirm/demo.sh build/matterfs
 
-bench: ## time to revoke, decisions; speed beside gocryptfs and plain go-fuse (PEERS="ref" limits the set, QUICK=1 is short)
+bench: ## time to revoke, decisions; cost of the log; speed beside gocryptfs and plain go-fuse (PEERS="ref" limits the set, QUICK=1 is short)
 	@$(DEPS) root build mount
 	@$(MAKE) build
 	@benchmarks/revoke.sh
 	@go test -run '^$$' -bench RefusedLookup -benchtime 2000x ./fs
+	@benchmarks/auditcost.sh
 	@benchmarks/run.sh build/matterfs
 
 bench-audit: ## verify a log; find matters in a year of a 50-person firm (AUDIT_RECORDS=20000000; minutes, 2 GB below $TMPDIR or, kept, in AUDIT_LOG=DIR)

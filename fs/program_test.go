@@ -40,6 +40,7 @@ func programNamed(name string) func(args []string) error {
 		"attack":         attack,
 		"watch-for":      watchFor,
 		"open-file":      openFile,
+		"cost":           cost,
 		"flood":          floodDrive,
 		"many-open":      manyOpen,
 	}[name]
