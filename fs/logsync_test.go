@@ -350,8 +350,8 @@ func killed(t testing.TB, cmd *exec.Cmd) {
 	}
 }
 
-// openFile is a program that opens a file and reads a byte.
-func openFile(args []string) error {
+// opensFile is a program that opens a file and reads a byte.
+func opensFile(args []string) error {
 	f, err := os.Open(args[0])
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ func programNamed(name string) func(args []string) error {
 		"ctimes":         printTimes,
 		"attack":         attack,
 		"watch-for":      watchFor,
-		"open-file":      openFile,
+		"open-file":      opensFile,
 		"cost":           cost,
 		"flood":          floodDrive,
 		"many-open":      manyOpen,
