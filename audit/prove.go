@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/bits"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,7 +70,7 @@ func Prove(dir string, seqs []uint64, w io.Writer) error {
 		return &ProofError{Cause: errors.New("no record was named")}
 	}
 	seqs = slices.Compact(slices.Sorted(slices.Values(seqs)))
-	p := &prover{dir: dir, want: map[uint64]bool{}, nodes: map[node][32]byte{}, last: seqs[len(seqs)-1]}
+	p := &prover{dir: dir, want: map[uint64]bool{}, last: seqs[len(seqs)-1]}
 	for _, s := range seqs {
 		p.want[s] = true
 	}
@@ -103,7 +102,7 @@ type prover struct {
 
 	targets []target
 	seals   []sealAt
-	nodes   map[node][32]byte // the hashes that the paths need
+	harvest harvest // the hashes that the paths need
 }
 
 // target is a record to be proved.
@@ -118,15 +117,6 @@ type sealAt struct {
 	size   uint64
 	signed string
 }
-
-// node is a full subtree: 2^level leaves from leaf index<<level on.
-type node struct {
-	level int
-	index uint64
-}
-
-// span is a run of leaves, to but not included.
-type span struct{ from, to uint64 }
 
 // collect finds the records to be proved and the seals.
 func (p *prover) collect() error {
@@ -248,20 +238,10 @@ func (p *prover) hash() error {
 	size := uint64(0)
 	for _, t := range p.targets {
 		size = max(size, t.seal.size)
-		for _, s := range pathSpans(t.seq-1, t.seal.size) {
-			for _, n := range s.nodes() {
-				p.nodes[n] = [32]byte{}
-			}
-		}
+		p.harvest.want(pathSpans(t.seq-1, t.seal.size))
 	}
-	tr := p.stub.tree
-	start := uint64(0)
-	for i := 63; i >= 0; i-- {
-		if tr.n>>i&1 == 1 {
-			p.keep(node{i, start >> i}, tr.nodes[i])
-			start += 1 << i
-		}
-	}
+	p.harvest.start(p.stub.tree)
+	tr := &p.harvest.tree
 	hash := newHasher()
 	err := p.each(func(line []byte, h header) error {
 		if tr.n == size {
@@ -270,66 +250,13 @@ func (p *prover) hash() error {
 		if h.seq != tr.n+1 {
 			return &ProofError{Seq: tr.n + 1, Cause: ErrNoRecord}
 		}
-		p.leaf(&tr, hash.leaf(line))
+		p.harvest.add(hash.leaf(line))
 		return nil
 	})
 	if err == nil && tr.n < size {
 		err = &ProofError{Seq: tr.n + 1, Cause: ErrNoRecord}
 	}
 	return err
-}
-
-// leaf is tree.add that keeps the nodes asked for.
-func (p *prover) leaf(t *tree, h [32]byte) {
-	p.keep(node{0, t.n}, h)
-	level := 0
-	for ; t.n>>level&1 == 1; level++ {
-		h = nodeHash(&t.nodes[level], &h)
-		p.keep(node{level + 1, t.n >> (level + 1)}, h)
-	}
-	t.nodes[level] = h
-	t.n++
-}
-
-func (p *prover) keep(n node, h [32]byte) {
-	if _, ok := p.nodes[n]; ok {
-		p.nodes[n] = h
-	}
-}
-
-// pathSpans are the subtrees beside the way from leaf m of a tree of n leaves to its root, the lowest first (RFC 6962 section 2.1.1).
-func pathSpans(m, n uint64) (list []span) {
-	lo, hi := uint64(0), n
-	for hi-lo > 1 {
-		mid := lo + 1<<(bits.Len64(hi-lo-1)-1)
-		if m < mid {
-			list, hi = append(list, span{mid, hi}), mid
-		} else {
-			list, lo = append(list, span{lo, mid}), mid
-		}
-	}
-	slices.Reverse(list)
-	return list
-}
-
-// nodes are the full subtrees of which a subtree consists, the largest first.
-func (s span) nodes() (list []node) {
-	for from := s.from; from < s.to; {
-		level := bits.Len64(s.to-from) - 1
-		list = append(list, node{level, from >> level})
-		from += 1 << level
-	}
-	return list
-}
-
-func (p *prover) root(s span) [32]byte {
-	list := s.nodes()
-	h := p.nodes[list[len(list)-1]]
-	for i := len(list) - 2; i >= 0; i-- {
-		left := p.nodes[list[i]]
-		h = nodeHash(&left, &h)
-	}
-	return h
 }
 
 func (p *prover) write(to io.Writer) error {
@@ -341,7 +268,7 @@ func (p *prover) write(to io.Writer) error {
 	for _, t := range p.targets {
 		fmt.Fprintf(w, "%s\nextra %s\nindex %d\n", proofHead, enc.EncodeToString(t.line), t.seq-1)
 		for _, s := range pathSpans(t.seq-1, t.seal.size) {
-			h := p.root(s)
+			h := p.harvest.root(s)
 			fmt.Fprintf(w, "%s\n", enc.EncodeToString(h[:]))
 		}
 		fmt.Fprintf(w, "\n%s", t.seal.signed)

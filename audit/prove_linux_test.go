@@ -83,53 +83,6 @@ func TestEveryRecordIsProved(t *testing.T) {
 	}
 }
 
-// The paths are those of another implementation.
-func TestProofPaths(t *testing.T) {
-	var hashes []tlog.Hash
-	read := tlog.HashReaderFunc(func(list []int64) (out []tlog.Hash, err error) {
-		for _, i := range list {
-			out = append(out, hashes[i])
-		}
-		return out, nil
-	})
-	p := &prover{nodes: map[node][32]byte{}}
-	var tr tree
-	const most = 40
-	for m := range uint64(most) {
-		for n := m + 1; n <= most; n++ {
-			for _, s := range pathSpans(m, n) {
-				for _, x := range s.nodes() {
-					p.nodes[x] = [32]byte{}
-				}
-			}
-		}
-	}
-	for i := range int64(most) {
-		line := fmt.Appendf(nil, "line %d", i)
-		more, err := tlog.StoredHashes(i, line, read)
-		if err != nil {
-			t.Fatal(err)
-		}
-		hashes = append(hashes, more...)
-		p.leaf(&tr, LeafHash(line))
-	}
-	for n := int64(1); n <= most; n++ {
-		for m := range n {
-			want, err := tlog.ProveRecord(n, m, read)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got tlog.RecordProof
-			for _, s := range pathSpans(uint64(m), uint64(n)) {
-				got = append(got, p.root(s))
-			}
-			if !slices.Equal(got, want) {
-				t.Errorf("leaf %d of %d: %v, want %v", m, n, got, want)
-			}
-		}
-	}
-}
-
 // What somebody does to a proof without the keys.
 func TestProofAttacks(t *testing.T) {
 	o, vkey := provable(t)

@@ -117,7 +117,9 @@ func (b *proofBlock) parse(text string) (rest string, ok bool) {
 type proofCheck struct {
 	o    ProofOptions
 	key  note.Verifier // in force; nil: none of the keys given was met yet
-	n    uint64        // its number
+	text string        // the same in its text form
+	n    uint64        // its number; 0: not known
+	rows []string      // keys that have begun a row
 	past []note.Verifier
 	seq  uint64 // of the record before
 	list []Proven
@@ -171,10 +173,15 @@ func (c *proofCheck) change(signed string) (fresh bool, err error) {
 		return false, errors.New("the change of keys belongs to another log")
 	case fresh && !slices.Contains(c.o.Keys, e.key):
 		return false, errors.New("the key does not go back to the verification key given")
-	case !fresh && e.n != c.n+1:
+	case fresh && slices.Contains(c.rows, e.key):
+		return false, errors.New("a key that the log had before begins a row again: a log never goes back to a key")
+	case !fresh && c.n != 0 && e.n != c.n+1:
 		return false, errors.New("a change of keys is missing before this one")
 	}
-	c.key, c.n = key, e.n
+	if fresh {
+		c.rows = append(c.rows, e.key)
+	}
+	c.key, c.text, c.n = key, e.key, e.n
 	c.past = append(c.past, key)
 	return fresh, nil
 }

@@ -28,6 +28,7 @@ type sealCheck struct {
 	nextAt    uint64        // record that brought next
 	covered   bool          // key has sealed that record
 	trusted   bool          // the row of keys begins with one of keys
+	rows      []string      // keys that have begun a row
 
 	against *Checkpoint // kept elsewhere by the caller; nil: none
 	met     bool        // the log has its records, and they have its root
@@ -132,6 +133,8 @@ func (c *sealCheck) resume(p *Parsed) {
 func (c *sealCheck) begin(e epoch, key note.Verifier) {
 	known := slices.Contains(c.keys, e.key)
 	switch {
+	case slices.Contains(c.rows, e.key):
+		c.report(KindEpoch, "epoch %d begins a row with a key that began one before: a log never goes back to a key, but whoever has stolen one does", e.n)
 	case c.key != nil && !(known && c.given):
 		c.report(KindEpoch, "epoch %d begins a new row of keys, which no key before it has signed: the keys were lost, or somebody "+
 			"else goes on with the log; if it was a loss, verify with the new verification key", e.n)
@@ -140,6 +143,7 @@ func (c *sealCheck) begin(e epoch, key note.Verifier) {
 	}
 	c.key, c.n, c.next, c.covered = key, e.n, nil, false
 	c.trusted = known
+	c.rows = append(c.rows, e.key)
 }
 
 func (c *sealCheck) seal(p *Parsed) {
