@@ -86,17 +86,35 @@ func (r KeyRow) Proved(proof string) (next KeyRow, c Checkpoint, text string, er
 	return next, c, text, err
 }
 
-// Unproved is the row after a change of keys without a proof that it is in the log. That will do only where nothing is known of
-// the log yet.
-func (r KeyRow) Unproved(signed string) (KeyRow, error) {
+// Unproved is the row after changes of keys without a proof that they are in the log: blocks as EpochBlocks makes them. That will do
+// only where nothing is known of the log yet.
+func (r KeyRow) Unproved(blocks string) (KeyRow, error) {
+	list, ok := parseProof(blocks)
+	if !ok || len(list) == 0 {
+		return r, &ProofError{Cause: errors.New("the text is no row of changes of keys")}
+	}
 	check, err := r.check()
 	if err != nil {
 		return r, err
 	}
-	if _, err := check.change(signed); err != nil {
-		return r, &NoteError{"epoch", err}
+	for i, b := range list {
+		if b.epoch == "" {
+			return r, &ProofError{Block: i + 1, Cause: errors.New("a change of keys with a proof stands among those without")}
+		}
+		if _, err := check.change(b.epoch); err != nil {
+			return r, &ProofError{Block: i + 1, Cause: err}
+		}
 	}
 	return r.at(check), nil
+}
+
+// EpochBlocks writes the signed texts of changes of keys, in the form in which a proof has those that retention took.
+func EpochBlocks(signed []string) string {
+	var b strings.Builder
+	for _, s := range signed {
+		fmt.Fprintf(&b, "%s\n%s\n\n", retiredLine, base64.StdEncoding.EncodeToString([]byte(s)))
+	}
+	return b.String()
 }
 
 func (r KeyRow) check() (*proofCheck, error) {
@@ -130,8 +148,8 @@ func CheckGrowth(old, now Checkpoint, proof [][32]byte) error {
 	return tlog.CheckTree(p, int64(now.Size), now.Root, int64(old.Size), old.Root)
 }
 
-// encodeHashes writes hashes as proofs have them, a line each.
-func encodeHashes(list [][32]byte) string {
+// EncodeHashes writes hashes as proofs have them, a line each.
+func EncodeHashes(list [][32]byte) string {
 	var b strings.Builder
 	for _, h := range list {
 		b.WriteString(base64.StdEncoding.EncodeToString(h[:]) + "\n")

@@ -111,6 +111,7 @@ type shown struct {
 	seq      uint64
 	hash     [32]byte
 	sealedTo uint64 // size of the newest checkpoint
+	signed   string // the newest checkpoint
 	sealErr  error  // why sealing does not go on
 	tidyErr  error  // why older segments are not compressed
 }

@@ -62,7 +62,7 @@ func FuzzNotes(f *testing.F) {
 		if err == nil && !bytes.HasPrefix(b, []byte(c.text())) {
 			t.Errorf("%+v is read from %q", c, b)
 		}
-		if _, aerr := openAgainst(b); (aerr == nil) != (err == nil) {
+		if _, aerr := (&verifier{o: VerifyOptions{Against: append([]byte{}, b...)}, rep: &Report{}}).openAgainst(); (aerr == nil) != (err == nil) {
 			t.Errorf("%v, %v", err, aerr)
 		}
 		if e, ok := parseEpoch(string(b)); ok && e.text() != string(b) {

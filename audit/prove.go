@@ -261,17 +261,15 @@ func (p *prover) hash() error {
 
 func (p *prover) write(to io.Writer) error {
 	w := bufio.NewWriter(to)
-	enc := base64.StdEncoding
-	for _, signed := range p.stub.epochs {
-		fmt.Fprintf(w, "%s\n%s\n\n", retiredLine, enc.EncodeToString([]byte(signed)))
-	}
+	w.WriteString(EpochBlocks(p.stub.epochs))
 	for _, t := range p.targets {
-		fmt.Fprintf(w, "%s\nextra %s\nindex %d\n", proofHead, enc.EncodeToString(t.line), t.seq-1)
-		for _, s := range pathSpans(t.seq-1, t.seal.size) {
-			h := p.harvest.root(s)
-			fmt.Fprintf(w, "%s\n", enc.EncodeToString(h[:]))
-		}
-		fmt.Fprintf(w, "\n%s", t.seal.signed)
+		w.WriteString(t.block(&p.harvest))
 	}
-	return w.Flush()
+	return w.Flush() // tells what failed above, too
+}
+
+// block is the proof of a record, of hashes that were harvested for its path.
+func (t *target) block(v *harvest) string {
+	return fmt.Sprintf("%s\nextra %s\nindex %d\n%s\n%s", proofHead, base64.StdEncoding.EncodeToString(t.line), t.seq-1,
+		EncodeHashes(v.roots(pathSpans(t.seq-1, t.seal.size))), t.seal.signed)
 }

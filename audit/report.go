@@ -19,7 +19,7 @@ func (p Problem) code() int {
 	switch p.Kind {
 	case KindTail, KindMissing:
 		return 11
-	case KindCheckpoint:
+	case KindCheckpoint, KindWitness:
 		return 12
 	}
 	return 10
@@ -80,15 +80,17 @@ type Report struct {
 	UnanchoredFrom uint64 `json:"unanchored_from,omitempty"` // records at the end that the head does not know; both 0: none
 	UnanchoredTo   uint64 `json:"unanchored_to,omitempty"`
 
-	Seals     uint64 `json:"seals"`                // seals that are right
-	SealedTo  uint64 `json:"sealed_to"`            // last record that they cover
-	Epochs    uint64 `json:"epochs"`               // changes of keys
-	FixedTo   uint64 `json:"fixed_to"`             // last record sealed with a key that has been erased since
-	Key       string `json:"key"`                  // where the verification key came from: "given", "log", "none"
-	KeptTo    uint64 `json:"kept_to,omitempty"`    // records that the outside checkpoint covers
+	Seals     uint64        `json:"seals"`               // seals that are right
+	SealedTo  uint64        `json:"sealed_to"`           // last record that they cover
+	Epochs    uint64        `json:"epochs"`              // changes of keys
+	FixedTo   uint64        `json:"fixed_to"`            // last record sealed with a key that has been erased since
+	Key       string        `json:"key"`                 // where the verification key came from: "given", "log", "none"
+	KeptTo    uint64        `json:"kept_to,omitempty"`   // records that the outside checkpoint covers
+	Witnesses []Cosignature `json:"witnesses,omitempty"` // who signed that checkpoint besides the log, and when
+
 	RetiredTo uint64 `json:"retired_to,omitempty"` // records 1 to this one were deleted by retention; what stands for them was checked
 	Partial   bool   `json:"partial,omitempty"`    // only a part of the log was read, seals were not checked
-	Level     string `json:"level"`                // best assurance there is: "none", "head", "seal", "checkpoint"
+	Level     string `json:"level"`                // best assurance there is: "none", "head", "seal", "checkpoint", "witness"
 
 	Recoveries []Found   `json:"recoveries,omitempty"`
 	Problems   []Problem `json:"problems"`
@@ -116,6 +118,7 @@ const (
 	LevelHead       = "head"       // the head in the state directory
 	LevelSeal       = "seal"       // seals, with a verification key that was kept elsewhere
 	LevelCheckpoint = "checkpoint" // a checkpoint that was kept elsewhere
+	LevelWitness    = "witness"    // a checkpoint that a witness signed, too
 )
 
 func (v *verifier) finish() {
@@ -152,6 +155,8 @@ func (c *sealCheck) source() string {
 
 func (r *Report) level() string {
 	switch {
+	case r.KeptTo != 0 && len(r.Witnesses) > 0:
+		return LevelWitness
 	case r.KeptTo != 0:
 		return LevelCheckpoint
 	case r.Seals > 0 && r.Key == "given":
@@ -183,6 +188,8 @@ func (r *Report) sealWords() string {
 		return "only a part of the log was read, so seals were NOT checked"
 	case r.Seals == 0 && r.KeptTo == 0:
 		return "no seal vouches for any record"
+	case r.KeptTo != 0 && len(r.Witnesses) > 0:
+		return r.witnessWords()
 	case r.KeptTo != 0:
 		return fmt.Sprintf("records 1 to %d are those of the checkpoint kept elsewhere; %s", r.KeptTo, r.rest(r.KeptTo))
 	case r.Key == "given":

@@ -48,6 +48,16 @@ func (l *Log) Sealed() (records uint64, err error) {
 	return l.shown.sealedTo, l.shown.sealErr
 }
 
+// Checkpoint returns the newest signed checkpoint and how many records it covers; nothing before the first seal since Open.
+func (l *Log) Checkpoint() (signed string, records uint64) {
+	l.shown.mu.Lock()
+	defer l.shown.mu.Unlock()
+	return l.shown.signed, l.shown.sealedTo
+}
+
+// Seal signs all records there are now, without waiting until that is due.
+func (l *Log) Seal() error { return l.seal() }
+
 // seal signs all records there are now and records the signature. Records are on the medium before anything vouches for them.
 func (l *Log) seal() error {
 	l.sealing.Lock()
@@ -89,7 +99,7 @@ func (l *Log) sealNow() error {
 		return err
 	}
 	s.at = time.Now()
-	l.shown.set(func(v *shown) { v.sealedTo = seq })
+	l.shown.set(func(v *shown) { v.sealedTo, v.signed = seq, signed })
 	// The record is the seal. These two files are for convenience, and a failure must not make more of them.
 	s.published = errors.Join(
 		writeAtomic(filepath.Join(l.o.Dir, CheckpointName), 0o640, l.o.Group, []byte(signed)),

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -218,14 +217,4 @@ func (c *sealCheck) finish(records bool) {
 	if records && c.given && !c.trusted && !c.blind {
 		c.report(KindEpoch, "no seal of this log goes back to the verification key given")
 	}
-}
-
-// openAgainst reads a checkpoint that somebody kept. It counts as evidence by having been kept elsewhere, so its signature
-// is looked at only where the key is known.
-func openAgainst(signed []byte) (*Checkpoint, error) {
-	c, err := ParseCheckpoint(signed)
-	if err != nil {
-		return nil, fmt.Errorf("the checkpoint to compare with: %w", err)
-	}
-	return &c, nil
 }

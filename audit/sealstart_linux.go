@@ -15,7 +15,8 @@ func (l *Log) startSeals(t *tail) error {
 	s := &l.seals
 	s.origin = Origin(l.o.StoreID)
 	err := errors.Join(removeHalfWritten(filepath.Join(l.o.StateDir, KeysName)), removeHalfWritten(filepath.Join(l.o.StateDir, treeName)),
-		removeHalfWritten(filepath.Join(l.o.Dir, CheckpointName)))
+		removeHalfWritten(filepath.Join(l.o.Dir, CheckpointName)), removeHalfWritten(filepath.Join(l.o.Dir, CosignName)),
+		removeHalfWritten(filepath.Join(l.o.StateDir, witnessName)))
 	if err != nil {
 		return err
 	}

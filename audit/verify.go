@@ -19,6 +19,7 @@ type VerifyOptions struct {
 
 	Keys    []string // verification keys that were kept elsewhere; none: those in the log directory, which prove less
 	Against []byte   // a signed checkpoint that was kept elsewhere; nil: none
+	Witness []string // verifier keys of witnesses: each must have signed Against, or the file CosignName where Against is nil
 
 	// Since: look only at the segments that reach to this time; chain and order are checked, seals are not. Zero: at all.
 	Since    time.Time
@@ -94,10 +95,8 @@ func (v *verifier) startSeals() (err error) {
 			return err
 		}
 	}
-	if v.o.Against != nil {
-		c.against, err = openAgainst(v.o.Against)
-	}
 	c.off = !v.o.Since.IsZero()
+	c.against, err = v.openAgainst()
 	return err
 }
 

@@ -24,6 +24,7 @@ const (
 	KindSeal       = "seal"       // a seal is not of these records, or not signed with the key in force
 	KindEpoch      = "epoch"      // the row of keys is broken
 	KindCheckpoint = "checkpoint" // the log is not the one of a checkpoint kept elsewhere
+	KindWitness    = "witness"    // a witness has not signed the checkpoint that it should have
 )
 
 // walker follows the chain over lines of one or more files. After a problem it goes on from what it found, so that one
