@@ -201,7 +201,10 @@ func (w *Witness) grow(t *tracked, r growth, row audit.KeyRow, c audit.Checkpoin
 		return "", refuse(statusInconsistent, "the checkpoint of %d records is not proved to have grown out of that of %d: %v", c.Size, last.Size, err)
 	}
 	line = w.key.Sign(text, w.o.Now())
-	return line, w.put(t, logState{row, c, bare(signed, row, t.state.row) + line})
+	if err := w.put(t, logState{row, c, bare(signed, row, t.state.row) + line}); err != nil {
+		return "", err
+	}
+	return line, nil
 }
 
 // bare is a signed checkpoint with the signature of the log alone: those of others, that nobody asked for, are not kept.

@@ -1,0 +1,611 @@
+package witness
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"matterfs/audit"
+)
+
+const testStore = "00112233445566778899aabbccddeeff"
+
+// drive is a real log with the clock in the test's hands.
+type drive struct {
+	*audit.Log
+	o    audit.Options
+	vkey string
+	skew *atomic.Int64
+}
+
+func newDrive(t testing.TB) *drive {
+	t.Helper()
+	dir := t.TempDir()
+	d := &drive{skew: new(atomic.Int64)}
+	now := func() time.Time { return time.Now().Add(time.Duration(d.skew.Load())) }
+	d.o = audit.Options{Dir: filepath.Join(dir, "log"), StateDir: filepath.Join(dir, "state"), StoreID: testStore, Seal: true, Now: now, SyncInterval: time.Hour}
+	for _, p := range []string{d.o.Dir, d.o.StateDir} {
+		if err := os.MkdirAll(p, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if d.vkey, err = audit.InitKeys(d.o); err != nil {
+		t.Fatal(err)
+	}
+	d.open(t)
+	return d
+}
+
+func (d *drive) open(t testing.TB) {
+	t.Helper()
+	var err error
+	if d.Log, err = audit.Open(d.o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+}
+
+// work writes n records and seals them.
+func (d *drive) work(t testing.TB, n int) {
+	t.Helper()
+	for i := range n {
+		if _, err := d.Append(&audit.Record{Ev: "read", Res: "ok", User: "zhang.wei", AUID: -1, OUID: -1, Path: fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Seal(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hour lets an hour pass, after which another key seals.
+func (d *drive) hour(t testing.TB) {
+	t.Helper()
+	d.skew.Add(int64(time.Hour + time.Second))
+	d.work(t, 1)
+	d.work(t, 1)
+}
+
+func (d *drive) follower(t testing.TB, s *service) *Follower {
+	t.Helper()
+	f, err := NewFollower(FollowOptions{URL: s.url, Key: s.Key(), Log: d.Log, Now: d.o.Now, Warn: func(err error) { t.Log(err) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func submit(t testing.TB, f *Follower) {
+	t.Helper()
+	if err := f.Submit(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// verify reads the log as an auditor with the keys of log and witness.
+func (d *drive) verify(t testing.TB, s *service, against []byte) *audit.Report {
+	t.Helper()
+	rep, err := audit.Verify(audit.VerifyOptions{Dir: d.o.Dir, StoreID: testStore, Keys: []string{d.vkey}, Witness: []string{s.Key()}, Against: against})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep
+}
+
+// wantWitnessed fails unless the log is in order and a witness vouches for it to that record.
+func (d *drive) wantWitnessed(t testing.TB, s *service, to uint64) {
+	t.Helper()
+	rep := d.verify(t, s, nil)
+	if rep.Code() != 0 || rep.Level != audit.LevelWitness || rep.KeptTo != to || len(rep.Witnesses) != 1 {
+		t.Fatalf("code %d, level %s to %d, want %d, by %v: %v\n%s", rep.Code(), rep.Level, rep.KeptTo, to, rep.Witnesses, rep.Problems, rep.Assurance)
+	}
+}
+
+func (d *drive) sealed() uint64 {
+	_, n := d.Checkpoint()
+	return n
+}
+
+// noted are the notes of the records audit.witness.
+func (d *drive) noted(t testing.TB) (list []string) {
+	t.Helper()
+	err := audit.ReadRecords(d.o.Dir, func(_ []byte, r *audit.Parsed) error {
+		if r.Ev == "audit.witness" {
+			list = append(list, r.Res+" "+r.Note)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// A log is followed through changes of keys, with the witness there all the time.
+func TestLogIsFollowedOverItsKeys(t *testing.T) {
+	d := newDrive(t)
+	s := startService(t, "", d.vkey)
+	d.work(t, 3)
+	f := d.follower(t, s)
+	submit(t, f)
+	d.wantWitnessed(t, s, d.sealed())
+	for range 4 {
+		d.work(t, 7)
+		submit(t, f)
+		d.hour(t)
+		submit(t, f)
+		d.wantWitnessed(t, s, d.sealed())
+	}
+	if st := f.State(); st.Error != "" || st.Fork || st.Size != d.sealed() {
+		t.Errorf("%+v", st)
+	}
+	if list := d.noted(t); len(list) != 5 || !strings.HasPrefix(list[0], "ok witness witness.example/w1 signed records 1 to ") {
+		t.Errorf("one record an hour is wanted: %q", list)
+	}
+}
+
+// Nothing that the log writes because of a signature makes another submission worth a record.
+func TestNoFeedback(t *testing.T) {
+	d := newDrive(t)
+	s := startService(t, "", d.vkey)
+	d.work(t, 3)
+	f := d.follower(t, s)
+	for range 20 {
+		submit(t, f)
+		if err := d.Seal(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if list := d.noted(t); len(list) != 1 {
+		t.Errorf("%q", list)
+	}
+}
+
+// A witness that was away is led over every hour that it missed; with the state that spares reading the whole log, and without.
+func TestWitnessThatWasAwayCatchesUp(t *testing.T) {
+	for _, forget := range []bool{false, true} {
+		t.Run(fmt.Sprintf("forget %t", forget), func(t *testing.T) {
+			d := newDrive(t)
+			s := startService(t, "", d.vkey)
+			d.work(t, 30)
+			submit(t, d.follower(t, s))
+			for range 5 {
+				d.hour(t)
+				d.work(t, 11)
+			}
+			if err := d.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if forget {
+				if err := os.Remove(filepath.Join(d.o.StateDir, "audit.witness")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			d.open(t)
+			d.work(t, 5)
+			submit(t, d.follower(t, s))
+			d.wantWitnessed(t, s, d.sealed())
+		})
+	}
+}
+
+// A new witness of an old log is told the row of keys, and begins with the newest checkpoint.
+func TestNewWitnessOfAnOldLog(t *testing.T) {
+	d := newDrive(t)
+	for range 3 {
+		d.hour(t)
+	}
+	s := startService(t, "", d.vkey)
+	f := d.follower(t, s)
+	submit(t, f)
+	d.wantWitnessed(t, s, d.sealed())
+	d.hour(t)
+	submit(t, f)
+	d.wantWitnessed(t, s, d.sealed())
+}
+
+// Whoever brings the last checkpoint of a key past the follower does not stop it: the change of keys is proved in what was signed.
+func TestCheckpointBroughtByAStranger(t *testing.T) {
+	d := newDrive(t)
+	s := startService(t, "", d.vkey)
+	d.work(t, 3)
+	f := d.follower(t, s)
+	submit(t, f)
+	old := d.sealed()
+	d.skew.Add(int64(time.Hour + time.Second))
+	d.work(t, 2) // the last one of the first key
+	last, size := d.Checkpoint()
+	sub, err := d.Witnessing().Next(context.Background(), "", old, last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := s.add(t, body(sub, last)); a.status != 200 {
+		t.Fatalf("%+v", a)
+	}
+	d.work(t, 4)
+	if _, err := d.Witnessing().Next(context.Background(), d.vkey, size, last); err != nil {
+		t.Fatal(err)
+	}
+	submit(t, f)
+	d.wantWitnessed(t, s, d.sealed())
+}
+
+// A log whose keys were lost goes on with a new row when the witness was given its key, and not before.
+func TestLostKeysAndTheWitness(t *testing.T) {
+	d := newDrive(t)
+	s := startService(t, "", d.vkey)
+	d.work(t, 3)
+	submit(t, d.follower(t, s))
+	if err := errors.Join(d.Close(), os.Remove(filepath.Join(d.o.StateDir, audit.KeysName))); err != nil {
+		t.Fatal(err)
+	}
+	d.open(t)
+	d.work(t, 3)
+	f := d.follower(t, s)
+	var no *AnswerError
+	if err := f.Submit(context.Background()); !errors.As(err, &no) || no.Status != 403 {
+		t.Fatalf("%v", err)
+	}
+	keys, err := audit.ReadKeys(d.o.Dir)
+	if err != nil || len(keys) != 2 {
+		t.Fatalf("%q, %v", keys, err)
+	}
+	s.Close()
+	again := startService(t, s.dir, keys...)
+	f2 := d.follower(t, again)
+	submit(t, f2)
+	d.hour(t)
+	submit(t, f2)
+	rep, err := audit.Verify(audit.VerifyOptions{Dir: d.o.Dir, StoreID: testStore, Keys: keys, Witness: []string{again.Key()}})
+	if err != nil || rep.Code() != 0 || rep.Level != audit.LevelWitness {
+		t.Errorf("%+v, %v", rep, err)
+	}
+}
+
+// copyTree is how a machine is imaged.
+func copyTree(t testing.TB, from, to string) {
+	t.Helper()
+	if out, err := exec.Command("cp", "-a", from+"/.", to).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// The whole machine is brought back from yesterday: log, state, keys. Nothing on it can tell; the witness, and what it signed, do.
+func TestRollBackOfTheWholeMachine(t *testing.T) {
+	d := newDrive(t)
+	s := startService(t, "", d.vkey)
+	d.work(t, 20)
+	f := d.follower(t, s)
+	submit(t, f)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	image := t.TempDir()
+	machine := filepath.Dir(d.o.Dir)
+	copyTree(t, machine, image)
+	d.open(t)
+	d.work(t, 20)
+	submit(t, d.follower(t, s))
+	kept := s.ask(t, "GET", Hash(audit.Origin(testStore))+"/checkpoint", "").body
+	if rep := d.verify(t, s, []byte(kept)); rep.Code() != 0 || rep.Level != audit.LevelWitness {
+		t.Fatalf("before the attack: %v", rep.Problems)
+	}
+	if err := errors.Join(d.Close(), os.RemoveAll(d.o.Dir), os.RemoveAll(d.o.StateDir)); err != nil {
+		t.Fatal(err)
+	}
+	copyTree(t, image, machine)
+	without := mustVerify(t, audit.VerifyOptions{Dir: d.o.Dir, StateDir: d.o.StateDir, StoreID: testStore, Keys: []string{d.vkey}})
+	if without.Code() != 0 {
+		t.Fatalf("control: without the witness it is found all the same: %v", without.Problems)
+	}
+	d.wantWitnessed(t, s, d.verify(t, s, nil).KeptTo) // what the machine shows is signed, but old: the report says when
+	rep := d.verify(t, s, []byte(kept))
+	if rep.Code() != 12 || rep.Problems[0].Kind != audit.KindCheckpoint {
+		t.Errorf("verify: %v", rep.Problems)
+	}
+	d.open(t)
+	d.work(t, 2)
+	f = d.follower(t, s)
+	var fork *ForkError
+	if err := f.Submit(context.Background()); !errors.As(err, &fork) {
+		t.Errorf("shorter: %v", err)
+	}
+	d.work(t, 60) // longer than what was signed, so that only the proof tells
+	if err := f.Submit(context.Background()); !errors.As(err, &fork) {
+		t.Errorf("longer: %v", err)
+	}
+	if st := f.State(); !st.Fork || st.Error == "" {
+		t.Errorf("%+v", st)
+	}
+	if list := d.noted(t); !strings.HasPrefix(list[len(list)-1], "fail witness witness.example/w1: the log is not the one") {
+		t.Errorf("%q", list)
+	}
+	if now := s.ask(t, "GET", Hash(audit.Origin(testStore))+"/checkpoint", "").body; now != kept {
+		t.Error("the witness has signed another history")
+	}
+}
+
+func mustVerify(t testing.TB, o audit.VerifyOptions) *audit.Report {
+	t.Helper()
+	rep, err := audit.Verify(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep
+}
+
+// Two logs for two auditors: a copy of the machine goes another way. One is signed, the other is refused.
+func TestSplitView(t *testing.T) {
+	d := newDrive(t)
+	s := startService(t, "", d.vkey)
+	d.work(t, 5)
+	submit(t, d.follower(t, s))
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	twin := &drive{o: d.o, vkey: d.vkey, skew: d.skew}
+	dir := t.TempDir()
+	copyTree(t, filepath.Dir(d.o.Dir), dir)
+	twin.o.Dir, twin.o.StateDir = filepath.Join(dir, "log"), filepath.Join(dir, "state")
+	d.open(t)
+	twin.open(t)
+	d.work(t, 5)
+	twin.work(t, 9)
+	submit(t, d.follower(t, s))
+	var fork *ForkError
+	if err := twin.follower(t, s).Submit(context.Background()); !errors.As(err, &fork) {
+		t.Fatalf("%v", err)
+	}
+	d.hour(t)
+	twin.hour(t)
+	submit(t, d.follower(t, s))
+	if err := twin.follower(t, s).Submit(context.Background()); err == nil {
+		t.Fatal("the second history is signed in the next hour")
+	}
+	if rep := twin.verify(t, s, []byte(s.ask(t, "GET", Hash(audit.Origin(testStore))+"/checkpoint", "").body)); rep.Code() != 12 {
+		t.Errorf("%v", rep.Problems)
+	}
+}
+
+// A witness of the wrong log, one that hangs, one that answers garbage: each is an error, and the log goes on.
+func TestBadWitnesses(t *testing.T) {
+	d := newDrive(t)
+	good := startService(t, "", d.vkey)
+	d.work(t, 3)
+	other := newForeignLog(t, "example.com/other")
+	stranger := startService(t, "", other.vkey())
+	for name, c := range map[string]struct {
+		serve http.HandlerFunc
+		url   string
+		key   string
+	}{
+		"of another log":            {url: stranger.url, key: stranger.Key()},
+		"signs with another key":    {url: good.url, key: stranger.Key()},
+		"is not there":              {url: "http://127.0.0.1:1"},
+		"hangs":                     {serve: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }},
+		"answers garbage":           {serve: func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("\x00garbage\n\n\n— x")) }},
+		"answers without end":       {serve: func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 10*maxAnswer)) }},
+		"leads elsewhere":           {serve: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, good.url+r.URL.Path, 307) }},
+		"says that it has too much": {serve: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "%s\n9999999\n", d.vkey) }},
+		"knows a strange key":       {serve: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "%s\n2\n", other.vkey()) }},
+		"knows no key at all":       {serve: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "x\n2\n") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.serve != nil {
+				server := httptest.NewServer(c.serve)
+				defer server.Close()
+				defer server.CloseClientConnections()
+				c.url = server.URL
+			}
+			if c.key == "" {
+				c.key = good.Key()
+			}
+			f, err := NewFollower(FollowOptions{URL: c.url, Key: c.key, Log: d.Log, Now: d.o.Now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), askTime)
+			if name == "hangs" {
+				cancel()
+				ctx, cancel = context.WithTimeout(context.Background(), 300*time.Millisecond)
+			}
+			defer cancel()
+			if err := f.Submit(ctx); err == nil {
+				t.Error("no error")
+			}
+			d.work(t, 1)
+			if _, err := os.Stat(filepath.Join(d.o.Dir, audit.CosignName)); err == nil {
+				t.Error("something was kept")
+			}
+		})
+	}
+}
+
+// A witness of others, which knows one key and nothing of ours, serves as long as that key is in force.
+func TestForeignWitness(t *testing.T) {
+	d := newDrive(t)
+	s := startService(t, "", d.vkey)
+	plain := http.NewServeMux()
+	inner := s.Witness.Handler()
+	plain.HandleFunc("POST /add-checkpoint", inner.ServeHTTP)
+	server := httptest.NewServer(plain)
+	defer server.Close()
+	s.url = server.URL
+	d.work(t, 3)
+	submit(t, d.follower(t, s))
+	d.work(t, 3)
+	if err := os.Remove(filepath.Join(d.o.StateDir, "audit.witness")); err != nil {
+		t.Fatal(err)
+	}
+	f := d.follower(t, s) // does not know where the witness stands, and is told
+	submit(t, f)
+	d.wantWitnessed(t, s, d.sealed())
+	d.hour(t)
+	var no *AnswerError
+	if err := f.Submit(context.Background()); !errors.As(err, &no) || no.Status != 403 {
+		t.Errorf("with the key of the next hour: %v", err)
+	}
+}
+
+// The follower works by itself, retries, and ends when told to, also while a witness hangs.
+func TestFollowerRuns(t *testing.T) {
+	d := newDrive(t)
+	s := startService(t, "", d.vkey)
+	var down atomic.Bool
+	down.Store(true)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down.Load() {
+			<-r.Context().Done()
+			return
+		}
+		s.Handler().ServeHTTP(w, r)
+	}))
+	defer front.Close()
+	defer front.CloseClientConnections()
+	f, err := NewFollower(FollowOptions{URL: front.URL, Key: s.Key(), Log: d.Log, every: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.c.http.Timeout = 50 * time.Millisecond
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan struct{})
+	go func() { f.Run(ctx); close(ended) }()
+	d.work(t, 50) // while the witness hangs
+	for f.State().Error == "" {
+		time.Sleep(time.Millisecond)
+	}
+	down.Store(false)
+	for f.State().Size == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	down.Store(true)
+	d.work(t, 1)
+	cancel()
+	<-ended
+	if st := f.State(); st.Fork {
+		t.Errorf("%+v", st)
+	}
+}
+
+// A witness that is silent for an hour is worth a record, and one an hour.
+func TestLateIsRecorded(t *testing.T) {
+	d := newDrive(t)
+	s := startService(t, "", d.vkey)
+	d.work(t, 1)
+	f := d.follower(t, s)
+	submit(t, f)
+	f.c.base = "http://127.0.0.1:1"
+	for range 3 {
+		d.hour(t)
+		for range 5 {
+			if err := f.Submit(context.Background()); err == nil {
+				t.Fatal("no error")
+			}
+		}
+		if !f.State().Late(d.o.Now()) {
+			t.Error("not late")
+		}
+	}
+	f.c.base = s.url
+	submit(t, f)
+	list := d.noted(t)
+	if len(list) != 5 || !strings.HasPrefix(list[3], "fail witness witness.example/w1 has signed nothing for an hour: ") || !strings.HasPrefix(list[4], "ok ") {
+		t.Errorf("%q", list)
+	}
+}
+
+func TestLate(t *testing.T) {
+	now := time.Now()
+	long, short := now.Add(-2*time.Hour), now.Add(-time.Minute)
+	for want, st := range map[bool][]State{true: {{Since: long}, {Since: long, Time: long}}, false: {{Since: short}, {Since: short, Time: long}, {Since: long, Time: short}}} {
+		for _, s := range st {
+			if s.Late(now) != want {
+				t.Errorf("%+v: %t", s, !want)
+			}
+		}
+	}
+}
+
+// What a witness signed is evidence only when that very witness signed it, and all of it.
+func TestVerifyWantsTheWitness(t *testing.T) {
+	d := newDrive(t)
+	s, other := startService(t, "", d.vkey), startService(t, "", d.vkey)
+	d.work(t, 3)
+	if rep := d.verify(t, s, nil); rep.Code() != 12 || rep.Problems[0].Kind != audit.KindWitness {
+		t.Errorf("nothing was signed: %v", rep.Problems)
+	}
+	f := d.follower(t, s)
+	submit(t, f)
+	path := filepath.Join(d.o.Dir, audit.CosignName)
+	old, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.work(t, 5)
+	submit(t, f)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare, _ := d.Checkpoint()
+	for name, c := range map[string]struct {
+		by   *service
+		text string
+		code int
+		to   bool
+	}{
+		"as it is":                   {s, string(good), 0, true},
+		"another witness":            {other, string(good), 12, false},
+		"signed by the log only":     {s, bare, 12, false},
+		"an older one":               {s, string(old), 0, true},
+		"signature of the older one": {s, bare + string(old)[strings.LastIndex(string(old), "— "):], 12, false},
+		"signature damaged":          {s, string(good[:len(good)-4]) + "AA=\n", 12, false},
+		"time changed":               {s, retimed(string(good)), 12, false},
+		"garbage":                    {s, "garbage", 12, false},
+		"empty":                      {s, "", 12, false},
+	} {
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		rep := d.verify(t, c.by, nil)
+		if rep.Code() != c.code || (rep.Level == audit.LevelWitness) != c.to {
+			t.Errorf("%s: code %d, level %s: %v", name, rep.Code(), rep.Level, rep.Problems)
+		}
+	}
+}
+
+// retimed moves the time that a witness stated by a second.
+func retimed(note string) string {
+	i := strings.LastIndex(note, " ") + 1
+	b, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(note[i:], "\n"))
+	if err != nil {
+		return err.Error()
+	}
+	b[4+7] ^= 1
+	return note[:i] + base64.StdEncoding.EncodeToString(b) + "\n"
+}
+
+// Only https leads to another machine.
+func TestURLs(t *testing.T) {
+	for raw, ok := range map[string]bool{
+		"https://witness.example": true, "https://witness.example/log/": true, "http://127.0.0.1:7380": true, "http://localhost:7380/x": true, "http://[::1]:1": true,
+		"http://witness.example": false, "http://10.0.0.1": false, "ftp://127.0.0.1": false, "witness.example": false, "https://u:p@w.example": false,
+		"https://w.example/?a=b": false, "https://w.example/#x": false, "": false, "http://127.0.0.1.example": false, "://": false,
+	} {
+		if err := CheckURL(raw); (err == nil) != ok {
+			t.Errorf("%q: %v", raw, err)
+		}
+	}
+}
