@@ -60,6 +60,12 @@
 // returns and people keep elsewhere. The newest checkpoint is also a file, for an auditor to keep: with it Verify finds that the
 // log was rewritten or rolled back as a whole, keys and all.
 //
+// # Witnesses
+//
+// What a checkpoint kept elsewhere does by hand, a witness does every minute: a service on another machine (package witness) that signs
+// checkpoints, each only when it grew out of the one before. Witnessing prepares what it asks for; the daemon keeps what it signed in
+// checkpoint.cosigned, and Verify takes its key in VerifyOptions.Witness. KeyRow is its side of the keys.
+//
 // # Reading
 //
 // ReadRecords, ReadFrom and Follow deliver parsed records; Human makes a line for people of one; Verify checks all of it and names

@@ -43,7 +43,7 @@ type Record struct {
 	Flags   string // open flags, rename flags, the attributes set ...
 	Count   int    // how often, where repeats are counted
 	Note    string // words for a person
-	Signed  string // audit.seal: a signed checkpoint; audit.epoch: a signed change of keys
+	Signed  string // audit.seal: a signed checkpoint; audit.epoch: a signed change of keys; audit.witness: a co-signed checkpoint
 	Retired uint64 // audit.retire: records 1 to this one were deleted by retention
 
 	Recovery *Recovery // only in audit.recover records

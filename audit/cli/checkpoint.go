@@ -17,6 +17,7 @@ import (
 type sealOptions struct {
 	dir, file string
 	qr        bool
+	cosigned  bool
 }
 
 // NewCheckpoint makes `checkpoint [DIR]`.
@@ -36,6 +37,7 @@ func NewCheckpoint(t *Tool) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.file, "file", "", "write it to `FILE` instead")
 	c.Flags().BoolVar(&o.qr, "qr", false, "print it as a QR code")
+	c.Flags().BoolVar(&o.cosigned, "cosigned", false, "print the newest one that a witness has signed")
 	return c
 }
 
@@ -62,7 +64,11 @@ func runCheckpoint(t *Tool, o sealOptions) error {
 	if err != nil {
 		return err
 	}
-	b, err := newestCheckpoint(at.Log)
+	newest := newestCheckpoint
+	if o.cosigned {
+		newest = cosignedCheckpoint
+	}
+	b, err := newest(at.Log)
 	if err != nil {
 		return err
 	}
@@ -94,6 +100,18 @@ func newestCheckpoint(dir string) ([]byte, error) {
 	}
 	return b, err
 }
+
+// cosignedCheckpoint is the newest one that a witness has signed, as the daemon left it.
+func cosignedCheckpoint(dir string) ([]byte, error) {
+	b, err := os.ReadFile(filepath.Join(dir, audit.CosignName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errNoWitness
+	}
+	return b, err
+}
+
+// errNoWitness: no witness has ever signed a checkpoint of the log.
+var errNoWitness = errors.New("no witness has signed a checkpoint of this log yet")
 
 // errNoSeal: the log was never sealed, so that there is nothing to keep.
 var errNoSeal = errors.New("the log has no seal yet")

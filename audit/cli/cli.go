@@ -90,6 +90,8 @@ const (
 	msgProofOK
 	msgProofNote
 	msgBundleDone
+	msgWitnessServes
+	msgWitnessEnds
 )
 
 func (t *Tool) text(m msg, args ...any) string {
@@ -105,6 +107,9 @@ func (t *Tool) text(m msg, args ...any) string {
 		msgProofNote: {"what this cannot show: that nothing else is in the log, nor that the clock of the server was right",
 			"本证明不能说明:日志中没有其他记录;服务器时钟准确"},
 		msgBundleDone: {"%s: %d records with their proofs", "%s:%d 条记录及其证明"},
+		msgWitnessServes: {"the witness answers on %s, for %d verification keys; its verifier key, to keep with those who verify:",
+			"见证服务已在 %s 应答,登记验证公钥 %d 个;本见证的公钥如下,请交核验人保存:"},
+		msgWitnessEnds: {"the witness has ended", "见证服务已结束"},
 	}
 	i := 0
 	if t.Lang == "zh" {

@@ -14,7 +14,7 @@ import (
 
 type verifyFlags struct {
 	dir, storeID, against, since string
-	keys                         []string
+	keys, witnesses              []string
 	strict                       bool
 }
 
@@ -26,8 +26,9 @@ func NewVerify(t *Tool) *cobra.Command {
 		Short: "tell whether the log is whole and unchanged",
 		Long: "verify reads the whole log of the store in DIR, or in a log directory, and compares it with itself, with its seals,\n" +
 			"with the head in the state directory, and with what was kept elsewhere: the verification key that init printed, and\n" +
-			"a checkpoint. It ends with 10 when lines were changed, inserted or taken out, with 11 when the end is missing, and\n" +
-			"with 12 when the log is not the one of the checkpoint. The last line says what vouches for which records.",
+			"a checkpoint, and the key of a witness. It ends with 10 when lines were changed, inserted or taken out, with 11 when\n" +
+			"the end is missing, and with 12 when the log is not the one of the checkpoint, or the witness has not signed that.\n" +
+			"The last line says what vouches for which records.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.dir = optional(args, 0)
@@ -37,6 +38,8 @@ func NewVerify(t *Tool) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.storeID, "store-id", "", "`id` of the store the log belongs to, where its keys directory is out of reach")
 	f.StringArrayVar(&o.keys, "key", nil, "verification `key` that was kept elsewhere, or a file that holds it; may be repeated")
+	f.StringArrayVar(&o.witnesses, "witness", nil, "verifier `key` of a witness, or a file that holds it: it must have signed the checkpoint of\n"+
+		"--against, or else that in checkpoint.cosigned beside the log; may be repeated")
 	f.StringVar(&o.against, "against", "", "`FILE` with a checkpoint that was kept elsewhere")
 	f.StringVar(&o.since, "since", "", "read only the segments from this `DATE` on (2026-01-31); seals are not checked then")
 	f.BoolVar(&o.strict, "strict", false, "check that each line is JSON, even where the hashes are right (slower)")
@@ -73,14 +76,17 @@ func (t *Tool) verifyOptions(at Place, f verifyFlags) (o audit.VerifyOptions, er
 	if o.Keys, err = keptKeys(f.keys); err != nil {
 		return o, usage("--key: %v", err)
 	}
+	if o.Witness, err = keptKeys(f.witnesses); err != nil {
+		return o, usage("--witness: %v", err)
+	}
 	if f.against != "" {
 		if o.Against, err = os.ReadFile(f.against); err != nil {
 			return o, usage("--against: %v", err)
 		}
 	}
 	if f.since != "" {
-		if o.Against != nil || o.Keys != nil {
-			return o, usage("--since reads a part of the log; --key and --against need all of it")
+		if o.Against != nil || o.Keys != nil || o.Witness != nil {
+			return o, usage("--since reads a part of the log; --key, --against and --witness need all of it")
 		}
 		if o.Since, err = time.ParseInLocation(time.DateOnly, f.since, time.Local); err != nil {
 			return o, usage("--since %q is no date like 2026-01-31", f.since)

@@ -4,6 +4,7 @@
 //	matterfs-audit verify --store-id ID --key KEY --against KEPT DIR    is the log whole and unchanged?
 //	matterfs-audit query 'matter=2026-0142 since=30d denied' DIR        who was refused there?
 //	matterfs-audit tail -n 20 DIR
+//	matterfs-audit witness serve DIR --key KEY                          sign what the log grows to, and nothing else
 //
 // KEY is the verification key that init printed, KEPT a checkpoint that was kept elsewhere. Exit codes are those of matterfs: 0 ok,
 // 1 other failure, 2 usage, 6 not permitted, 10 log tampered with, 11 incomplete, 12 not that of the checkpoint, 130 interrupted.
@@ -106,7 +107,7 @@ func newRoot(stdout, stderr io.Writer, lang string) *cobra.Command {
 	asJSON := root.PersistentFlags().Bool("json", false, "report as JSON on one line; records as they stand in the log")
 	t := &cli.Tool{Name: "matterfs-audit", Out: stdout, Err: stderr, Lang: lang, JSON: asJSON, Find: find, StoreID: storeID,
 		Ended: func(context.Context) error { return &cli.ExitError{Code: 130} }}
-	root.AddCommand(cli.NewVerify(t), cli.NewTail(t), cli.NewQuery(t), cli.NewCheckpoint(t), cli.NewKey(t), cli.NewProve(t), cli.NewBundle(t))
+	root.AddCommand(cli.NewVerify(t), cli.NewTail(t), cli.NewQuery(t), cli.NewCheckpoint(t), cli.NewKey(t), cli.NewProve(t), cli.NewBundle(t), cli.NewWitness(t))
 	return root
 }
 

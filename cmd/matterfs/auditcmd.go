@@ -23,6 +23,9 @@ func newAudit(a *app) *cobra.Command {
 	return c
 }
 
+// newWitness is for a machine of somebody else: it needs no store.
+func newWitness(a *app) *cobra.Command { return cli.NewWitness(a.auditTool()) }
+
 // auditTool gives the commands that read a log what they need to know of the store.
 func (a *app) auditTool() *cli.Tool {
 	return &cli.Tool{Name: "matterfs", Out: a.out, Err: a.err, Lang: a.lang.String(), JSON: &a.json,

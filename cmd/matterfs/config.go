@@ -27,7 +27,9 @@ type settings struct {
 	Reads          string `json:"audit_reads"`
 	Sync           string `json:"audit_sync"`
 	Budget         string `json:"audit_budget"`
-	User           string `json:"user,omitempty"` // whom the daemon becomes; "": it stays root
+	Witness        string `json:"audit_witness,omitempty"`     // URL
+	WitnessKey     string `json:"audit_witness_key,omitempty"` // its verifier key
+	User           string `json:"user,omitempty"`              // whom the daemon becomes; "": it stays root
 }
 
 // settings finds the store that a verb is to work on: dir, or the directory of
@@ -110,6 +112,7 @@ func (s *settings) fields() map[string]*string {
 		"data": &s.Data, "keys": &s.Keys, "policy": &s.Policy, "log": &s.Log, "state": &s.State,
 		"identity": &s.Identity, "passphrase-file": &s.PassphraseFile, "user": &s.User,
 		retentionKey: &s.Retention, readsKey: &s.Reads, syncKey: &s.Sync, budgetKey: &s.Budget,
+		witnessKey: &s.Witness, witnessVKeyKey: &s.WitnessKey,
 	}
 }
 

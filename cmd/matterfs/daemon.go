@@ -52,7 +52,8 @@ type daemon struct {
 	storeID  string
 	keys     *keystore.Keystore
 	log      *audit.Log
-	eachRead bool // see settings.eachRead
+	follow   *following // nil: no witness is configured
+	eachRead bool       // see settings.eachRead
 	store    *store.Store
 	groups   *groups
 	env      *policy.Env
@@ -112,7 +113,7 @@ func newLogger(w io.Writer) zerolog.Logger {
 // asked for.
 func (d *daemon) open(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		d.checkPlaces, d.lock, d.loadPolicy, d.unlock, d.checkStateDir, d.openLog, d.openStore, d.openState,
+		d.checkPlaces, d.checkWitness, d.lock, d.loadPolicy, d.unlock, d.checkStateDir, d.openLog, d.startWitness, d.openStore, d.openState,
 		d.startPolicy, d.checkAndProvision, d.startGroups, d.mount, d.listen, d.watchPolicy,
 	} {
 		if err := step(ctx); err != nil {
@@ -233,6 +234,7 @@ func (d *daemon) openLog(context.Context) error {
 		return &logError{err}
 	}
 	d.log = l
+	d.onClose(d.endWitness)
 	d.onClose(d.closeLog)
 	d.warn("give the log to its readers", ownLog(d.s.Log, group))
 	return nil

@@ -32,6 +32,8 @@
 //	  reads: cover              # a record covers the reads that follow; each: one for each
 //	  sync: 200ms               # what a power cut may take; group: every open waits for the disk
 //	  budget: 1000              # records a second that a person may cause for long, or off
+//	  witness: https://w/log    # signs the log's checkpoints on another machine; http to this one only
+//	  witness-key: w+ID+KEY     # its verifier key, as witness init prints it
 //	passphrase-file: /run/p     # its first line opens the keys; none by default
 //
 // Paths are relative to that file. Flags of the same names win, and are
@@ -92,7 +94,7 @@ func newRoot(a *app) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	a.globalFlags(root.PersistentFlags())
 	root.AddCommand(newInit(a), newMount(a), newUmount(a), newStatus(a),
-		newPolicy(a), newAudit(a), newUser(a), newMatter(a), newState(a), newSamba(a), newWhy(a), newVersion(a), newDoctor(a), newFsck(a), newKeeper(a))
+		newPolicy(a), newAudit(a), newWitness(a), newUser(a), newMatter(a), newState(a), newSamba(a), newWhy(a), newVersion(a), newDoctor(a), newFsck(a), newKeeper(a))
 	return root
 }
 

@@ -53,6 +53,8 @@ const (
 	msgGroupsSilent
 	msgLogDown
 	msgLogLow
+	msgWitnessFork
+	msgWitnessLate
 	msgIdentityInside
 	msgIdentityLoose
 	msgPassphrase
@@ -153,6 +155,7 @@ const (
 	hintStateStrange
 	hintUnwritten
 	hintTampered
+	hintWitnessFork
 	hintProof
 	hintIncomplete
 	hintCorrupt
@@ -202,6 +205,8 @@ var messages = map[msg][2]string{
 	msgAsRoot:           {"the daemon runs as root; give it an account of its own: mount --user NAME, or user: in matterfs.yaml (see the README)", "守护进程以 root 运行;请为其指定专用账户:mount --user NAME,或在 matterfs.yaml 中写 user:(见 README)"},
 	msgGroupsSilent:     {"the system gave no answer about unix groups for %s: nobody is a member by group, and walls against groups stand for everybody", "系统已有 %s 未答复 unix 组的查询:按组授予的权限一律失效,针对组的隔离墙对所有人生效"},
 	msgLogLow:           {"the disk of the log has %s MiB left; when it is full nothing is served, only open documents can be saved", "日志所在磁盘只剩 %s MiB;写满后不再提供任何文件,只能保存已打开的文档"},
+	msgWitnessFork:      {"ALARM: witness %s has signed another history of this log: %s", "警报:见证 %s 所签的是本日志的另一份历史:%s"},
+	msgWitnessLate:      {"witness %s has signed nothing for an hour (last on %s): %s", "见证 %s 已超过一小时未签名(上次:%s):%s"},
 	msgLogDown:          {"nothing can be recorded, so nothing is served: %v", "无法写入日志,因此不提供任何文件:%v"},
 	msgIdentityInside:   {"the identity %s lies inside the store: whoever copies the store has its key; keep it elsewhere", "身份文件 %s 位于库内:复制库的人同时得到密钥;请另行存放"},
 	msgIdentityLoose:    {"the identity %s can be read by others than its owner", "身份文件 %s 可被其所有者以外的人读取"},
@@ -306,6 +311,8 @@ var messages = map[msg][2]string{
 	hintUnwritten:    {"free space or mend the state directory, then run the command again before the daemon ends", "请释放空间或修复状态目录,并在守护进程结束前重新执行该命令"},
 	hintProof: {"do not rely on it; keep the file, ask whoever made it for a new one, and check that with the verification key that was kept elsewhere",
 		"请勿采信;请保留该文件,请制作者重新出具,并用另行保存的验证公钥核对"},
+	hintWitnessFork: {"keep copies of log and state as evidence, fetch what the witness holds (URL/HASH/checkpoint) and run: matterfs audit verify --witness KEY --against FILE DIR; if this machine was brought back from a backup tell the auditor, who alone may let the witness begin anew",
+		"请先备份日志和状态目录作为证据,取得见证所存的检查点(URL/HASH/checkpoint),然后运行:matterfs audit verify --witness KEY --against FILE DIR;若本机系从备份恢复,请告知审计人员,只有其可让见证重新开始"},
 	hintTampered:    {"keep a copy of the log and state directories as evidence, then run: matterfs audit verify DIR; to serve again bring the log back from its backup, or move its files and audit.head away: a new log begins", "请先备份日志和状态目录作为证据,然后运行:matterfs audit verify DIR;若要恢复服务,请从备份恢复日志,或移走日志文件和 audit.head,从新日志开始"},
 	hintIncomplete:  {"records are missing at the end: bring the log back from its backup; matterfs audit verify DIR shows where it stops", "日志末尾缺少记录:请从备份恢复;matterfs audit verify DIR 显示截止位置"},
 	hintCorrupt:     {"bring the named file back from the data backup", "请从数据备份恢复上述文件"},

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"matterfs/audit/witness"
 	"matterfs/fs"
 	"matterfs/policy"
 )
@@ -70,6 +71,8 @@ type auditStatus struct {
 	Seq   uint64 `json:"seq"`
 	Hash  string `json:"hash"`
 	Error string `json:"error,omitempty"` // why nothing can be recorded
+
+	Witness *witness.State `json:"witness,omitempty"`
 }
 
 type envelope struct {
@@ -118,7 +121,7 @@ func (d *daemon) policyState() (*policy.Policy, error) {
 
 func (d *daemon) auditState() *auditStatus {
 	seq, hash := d.log.Head()
-	return &auditStatus{seq, hex.EncodeToString(hash[:]), errorText(d.log.Healthy())}
+	return &auditStatus{seq, hex.EncodeToString(hash[:]), errorText(d.log.Healthy()), d.witnessState()}
 }
 
 // matterStates lists the policy's matters, then data that no rule covers.
@@ -157,6 +160,7 @@ var warningTexts = map[string]msg{
 	"policy.pending": msgPolicyWaits, "policy.alone": msgAlone, "policy.emergency": msgPolicyAlone, "policy.unsealed": msgPolicyUnsealed,
 	"relabel.waits":   msgLabelWaits,
 	"log.unavailable": msgLogDown, "log.low": msgLogLow, "log.unsealed": msgLogUnsealed, "log.untidy": msgLogUntidy, "log.flood": msgLogFlood, "data.foreign": msgForeign, "data.matter": msgBadMatter,
+	"witness.fork": msgWitnessFork, "witness.late": msgWitnessLate,
 	"data.damaged": msgDamaged, "policy.exposed": msgPolicyExposed, "state.unwritten": msgUnwritten,
 }
 
@@ -195,6 +199,7 @@ func (d *daemon) warnings() []warning {
 		list = append(list, warn(true, "log.untidy", err.Error()))
 	}
 	list = append(list, floodWarnings(d.srv.Stats().Floods)...)
+	list = append(list, witnessWarnings(d.witnessState(), time.Now())...)
 	for _, r := range d.waitingRelabels() {
 		list = append(list, warn(false, "relabel.waits", personName(r.Person), placeName(r.Matter, r.Path), r.To))
 	}

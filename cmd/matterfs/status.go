@@ -125,6 +125,9 @@ func (a *app) statusText(st *status) string {
 	}
 	if l := st.Audit; l != nil {
 		line("audit", "record %d %s", l.Seq, short(l.Hash))
+		if l.Witness != nil {
+			line("witness", "%s", witnessLine(l.Witness))
+		}
 	}
 	for _, e := range st.Keys {
 		line("envelope", "%s %s", e.Name, strings.Join(e.Recipients, " "))

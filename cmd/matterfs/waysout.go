@@ -6,7 +6,7 @@ var waysOut = map[string]msg{
 	"policy.reload": hintPolicy, "policy.tests": hintTests, "policy.watch": hintWatch,
 	"policy.unsealed": hintUnwritten, "policy.emergency": hintApprove,
 	"log.unavailable": hintLog, "log.low": hintLog, "log.unsealed": hintLog, "log.untidy": hintLog, "state.unwritten": hintUnwritten,
-	"data.matter": hintCorrupt, "data.damaged": hintCorrupt, "groups.silent": hintNoAnswer,
+	"witness.fork": hintWitnessFork, "data.matter": hintCorrupt, "data.damaged": hintCorrupt, "groups.silent": hintNoAnswer,
 }
 
 // wayOut is what to do about a warning, "" where its text says all.

@@ -2,7 +2,7 @@
 //
 // The map is that of the design, section 1:
 //
-//	cmd -> fs, policy, audit, audit/*, crypto/*      cmd/matterfs-audit -> audit, audit/cli      audit/cli -> audit, audit/report      audit/report -> audit      fs -> policy, audit, crypto/store, crypto
+//	cmd -> fs, policy, audit, audit/*, crypto/*      cmd/matterfs-audit -> audit, audit/cli      audit/cli -> audit, audit/report, audit/witness      audit/report, audit/witness -> audit      fs -> policy, audit, crypto/store, crypto
 //	crypto/store, crypto/keystore -> crypto      nothing else
 //	internal/crashdisk -> crypto/store           for tests alone
 //
@@ -49,14 +49,15 @@ type room struct {
 }
 
 var rooms = []room{
-	{"cmd", []string{"fs", "policy", "audit", "audit/cli", "audit/report", "crypto", "crypto/store", "crypto/keystore"},
+	{"cmd", []string{"fs", "policy", "audit", "audit/cli", "audit/report", "audit/witness", "crypto", "crypto/store", "crypto/keystore"},
 		"commands put the parts together and import no other command"},
 	{"fs", []string{"policy", "audit", "crypto/store", "crypto"},
 		"the file system asks policy, writes audit records and reads the store; keys reach it only through the store"},
 	{"policy", nil, "decisions are pure: no disk format, no log, no file system"},
 	{"audit", nil, "the log must be readable on a machine that has nothing else of matterfs"},
 	{"audit/report", []string{"audit"}, "a report is made of the log and of facts that were taken along, on any machine"},
-	{"audit/cli", []string{"audit", "audit/report"}, "the auditors' commands run on laptops that have nothing else of matterfs"},
+	{"audit/witness", []string{"audit"}, "a witness sees checkpoints alone, on a machine that has nothing else of matterfs"},
+	{"audit/cli", []string{"audit", "audit/report", "audit/witness"}, "the auditors' commands run on laptops that have nothing else of matterfs"},
 	{"cmd/matterfs-audit", []string{"audit", "audit/cli"}, "the auditors' command builds without FUSE and cgo, for any system"},
 	{"crypto/store", []string{"crypto"}, "the store knows keys by an interface, and nothing of who may do what"},
 	{"crypto/keystore", []string{"crypto"}, "the keystore holds keys, and nothing of what they encrypt"},
@@ -86,7 +87,7 @@ var libraries = []library{
 	{"github.com/spf13/pflag", []string{"cmd", "cmd/matterfs-audit", "audit/cli"}, "only commands read flags"},
 	{"golang.org/x/term", []string{"cmd", "audit/cli"}, "only commands talk to a terminal"},
 	{"github.com/fsnotify/fsnotify", []string{"cmd"}, "only the daemon watches files"},
-	{"golang.org/x/mod", []string{"audit", "cmd"}, "signed notes and Merkle proofs belong to the log"},
+	{"golang.org/x/mod", []string{"audit", "audit/witness", "cmd"}, "signed notes and Merkle proofs belong to the log"},
 	{"rsc.io/qr", []string{"cmd", "audit/cli"}, "only commands draw"},
 	{"golang.org/x/text", []string{"policy", "audit", "cmd"}, "text is for people: messages, widths, encodings"},
 	{"golang.org/x/sys", allRooms, "system calls that the standard library lacks"},
@@ -94,7 +95,7 @@ var libraries = []library{
 
 var (
 	cryptoRooms = []string{"crypto", "crypto/store", "crypto/keystore"}
-	allRooms    = []string{"cmd", "cmd/matterfs-audit", "fs", "policy", "audit", "audit/cli", "crypto", "crypto/store", "crypto/keystore", "internal", "benchmarks", "examples"}
+	allRooms    = []string{"cmd", "cmd/matterfs-audit", "fs", "policy", "audit", "audit/cli", "audit/witness", "crypto", "crypto/store", "crypto/keystore", "internal", "benchmarks", "examples"}
 )
 
 // Check returns every import that the map does not have, in the order of the packages given. Packages of the standard
