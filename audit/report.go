@@ -161,6 +161,9 @@ func (r *Report) level() string {
 		return LevelCheckpoint
 	case r.Seals > 0 && r.Key == "given":
 		return LevelSeal
+	case r.Anchored && r.KeptTo != 0:
+		return fmt.Sprintf("chain and order checked; the end is anchored at record %d by the head in the state directory; "+
+			"a roll-back of log and state together to record %d or later would not be seen", r.HeadSeq, r.KeptTo)
 	case r.Anchored:
 		return LevelHead
 	}
@@ -176,6 +179,10 @@ func (r *Report) endWords() string {
 	case r.Anchored:
 		return fmt.Sprintf("chain and order checked; the end is anchored at record %d by the head in the state directory; "+
 			"a roll-back of log and state together would not be seen", r.HeadSeq)
+	}
+	if r.KeptTo != 0 {
+		return fmt.Sprintf("chain and order checked; the tail is NOT anchored: there is no usable head, so records after %d that were cut off "+
+			"the end or rewritten would not be seen", r.KeptTo)
 	}
 	return "chain and order checked; the tail is NOT anchored: there is no usable head, so records cut off the end " +
 		"or a log rewritten as a whole would not be seen"

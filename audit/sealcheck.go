@@ -72,7 +72,10 @@ func (c *sealCheck) compare() {
 		at.add(*c.leaves.at(i))
 	}
 	c.judged = true
-	if c.met = at.root() == c.against.Root; !c.met {
+	switch c.met = at.root() == c.against.Root && c.against.Origin == c.origin; {
+	case c.against.Origin != c.origin:
+		c.report(KindCheckpoint, "the checkpoint belongs to another log: %q", c.against.Origin)
+	case !c.met:
 		c.report(KindCheckpoint, "records 1 to %d are not those of the checkpoint kept elsewhere", c.against.Size)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -96,7 +97,23 @@ func (t *Tool) verifyOptions(at Place, f verifyFlags) (o audit.VerifyOptions, er
 		o.Progress = func(n uint64) { fmt.Fprintf(t.Err, "\r%d ", n) }
 	}
 	o.StoreID, err = t.StoreID(f.dir, f.storeID)
+	if id := keyStore(o.Keys); err != nil && f.storeID == "" && id != "" {
+		o.StoreID, err = id, nil // the key that was kept says which log it is of
+	}
 	return o, err
+}
+
+// keyStore is the store that verification keys belong to, "" where there is none.
+func keyStore(keys []string) string {
+	if len(keys) == 0 {
+		return ""
+	}
+	name, _, _ := strings.Cut(keys[0], "+")
+	id, ok := strings.CutPrefix(name, audit.Origin(""))
+	if !ok {
+		return ""
+	}
+	return id
 }
 
 // readable is the state directory, or nothing where an auditor may not read
