@@ -396,7 +396,7 @@ func TestBadWitnesses(t *testing.T) {
 		"hangs":                     {serve: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }},
 		"answers garbage":           {serve: func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("\x00garbage\n\n\n— x")) }},
 		"answers without end":       {serve: func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 10*maxAnswer)) }},
-		"leads elsewhere":           {serve: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, good.url+r.URL.Path, 307) }},
+		"leads elsewhere":           {serve: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, good.url+r.URL.Path, http.StatusTemporaryRedirect) }},
 		"says that it has too much": {serve: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "%s\n9999999\n", d.vkey) }},
 		"knows a strange key":       {serve: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "%s\n2\n", other.vkey()) }},
 		"knows no key at all":       {serve: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "x\n2\n") }},
