@@ -160,16 +160,7 @@ func (p *prover) each(fn func(line []byte, h header) error) error {
 	defer closeHeld(list)
 	list, _ = p.stub.after(list)
 	for _, s := range list {
-		err := s.each(p.dir, 0, func(line []byte) error {
-			h, ok := quick(line)
-			if !ok {
-				var why string
-				if h, why = parseHeader(line); why != "" {
-					return &LineError{Path: filepath.Join(p.dir, s.name), What: why}
-				}
-			}
-			return fn(line, h)
-		})
+		err := s.eachRecord(p.dir, 0, fn)
 		if err == io.EOF {
 			return nil
 		}

@@ -172,6 +172,20 @@ func (s segment) each(dir string, from uint64, fn func(line []byte) error) error
 	}
 }
 
+// eachRecord is each with the header of every line; one that has none is a *LineError.
+func (s segment) eachRecord(dir string, from uint64, fn func(line []byte, h header) error) error {
+	return s.each(dir, from, func(line []byte) error {
+		h, ok := quick(line)
+		if !ok {
+			var why string
+			if h, why = parseHeader(line); why != "" {
+				return &LineError{Path: filepath.Join(dir, s.name), What: why}
+			}
+		}
+		return fn(line, h)
+	})
+}
+
 // openRegular opens a file for reading and refuses pipes and devices, which could block a reader for ever.
 func openRegular(path string) (*os.File, error) {
 	if fi, err := os.Stat(path); err != nil {

@@ -151,14 +151,7 @@ func (w *Witnessing) lines(ctx context.Context, from uint64, fn func(line []byte
 		if i+1 < len(list) && list[i+1].first != 0 && list[i+1].first <= from {
 			continue
 		}
-		err := s.each(w.o.Dir, from, func(line []byte) error {
-			h, ok := quick(line)
-			if !ok {
-				var why string
-				if h, why = parseHeader(line); why != "" {
-					return &LineError{Path: filepath.Join(w.o.Dir, s.name), What: why}
-				}
-			}
+		err := s.eachRecord(w.o.Dir, from, func(line []byte, h header) error {
 			switch {
 			case h.seq < from:
 				return nil

@@ -218,6 +218,11 @@ func TestForeignLogIsSigned(t *testing.T) {
 	cosignedAt(t, s.Key(), l.text(t, 300), "— witness.example/w1"+line)
 }
 
+const (
+	hash = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n" // a line of a proof
+	head = "example.com/log\n12\n"
+)
+
 // Each answer of the specification, on the request that asks for it.
 func TestAnswersOfTheSpecification(t *testing.T) {
 	l, other := newForeignLog(t, "example.com/log"), newForeignLog(t, "example.com/other")
@@ -231,8 +236,6 @@ func TestAnswersOfTheSpecification(t *testing.T) {
 	s.wantSigned(t, l, 0, 10)
 	good := l.body(t, 10, 12)
 	_, rest, _ := strings.Cut(good, "\n")
-	hash := strings.Repeat("A", 43) + "=\n"
-	head := "example.com/log\n12\n"
 	for name, c := range map[string]struct {
 		body   string
 		status int
@@ -278,12 +281,20 @@ func TestAnswersOfTheSpecification(t *testing.T) {
 			t.Errorf("%s: signed all the same: %+v", name, a)
 		}
 	}
+	s.wantSigned(t, l, 10, 12)
+}
+
+// Other methods than those of the specification are refused.
+func TestOtherMethods(t *testing.T) {
+	l := newForeignLog(t, "example.com/log")
+	l.add(t, numbered(0, 5)...)
+	s := startService(t, "", l.vkey())
 	for _, m := range []string{"GET", "PUT", "DELETE"} {
-		if a := s.ask(t, m, "add-checkpoint", good); a.status != 405 {
+		if a := s.ask(t, m, "add-checkpoint", l.body(t, 0, 5)); a.status != 405 {
 			t.Errorf("%s: %+v", m, a)
 		}
 	}
-	s.wantSigned(t, l, 10, 12)
+	s.wantSigned(t, l, 0, 5)
 }
 
 // The first checkpoint of a log is taken as it is, an empty one too; then it is bound to that.
@@ -294,7 +305,6 @@ func TestFirstCheckpoint(t *testing.T) {
 	if a := s.ask(t, "GET", path, ""); a.status != 404 {
 		t.Errorf("before anything was signed: %+v", a)
 	}
-	hash := strings.Repeat("A", 43) + "=\n"
 	if a := s.add(t, "old 0\n\n"+l.sign("example.com/log\n0\n"+hash)); a.status != 422 {
 		t.Errorf("an empty tree with a root: %+v", a)
 	}
