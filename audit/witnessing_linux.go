@@ -171,8 +171,9 @@ func (w *Witnessing) lines(ctx context.Context, from uint64, fn func(line []byte
 }
 
 // Next prepares what a witness is to be brought that has the first old records, and knows vkey as the key in force; empty: it does not
-// follow keys. newest is the newest checkpoint. A *BehindError says that the witness has seen more than there is.
-func (w *Witnessing) Next(ctx context.Context, vkey string, old uint64, newest string) (*Submission, error) {
+// follow keys. newest is the newest checkpoint. A *BehindError says that the witness has seen more than there is. There is nothing to
+// bring, and s is nil, when the witness knows the next key already, which has not sealed yet.
+func (w *Witnessing) Next(ctx context.Context, vkey string, old uint64, newest string) (s *Submission, err error) {
 	c, err := ParseCheckpoint([]byte(newest))
 	if err != nil {
 		return nil, err
@@ -180,7 +181,10 @@ func (w *Witnessing) Next(ctx context.Context, vkey string, old uint64, newest s
 	if c.Size < old {
 		return nil, &BehindError{c.Size, old}
 	}
-	s := &Submission{Old: old, Size: c.Size, Checkpoint: newest}
+	if vkey != "" && old > 0 && c.Size == old && !signedBy(newest, vkey) {
+		return nil, nil
+	}
+	s = &Submission{Old: old, Size: c.Size, Checkpoint: newest}
 	ch, err := w.change(ctx, vkey, old, newest)
 	if err != nil {
 		return nil, err

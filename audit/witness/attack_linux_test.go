@@ -236,3 +236,41 @@ func retimed(note string) string {
 	b[4+7] ^= 1
 	return note[:i] + base64.StdEncoding.EncodeToString(b) + "\n"
 }
+
+// A witness whose directory was brought back from a backup has forgotten what it signed since, and signs another continuation: that is what
+// is lost. What it signed before, kept elsewhere, still convicts that continuation.
+func TestRollBackOfTheWitness(t *testing.T) {
+	d := newDrive(t)
+	s := startService(t, "", d.vkey)
+	d.work(t, 5)
+	submit(t, d.follower(t, s))
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	backup, image := t.TempDir(), t.TempDir()
+	copyTree(t, s.dir, backup)
+	copyTree(t, filepath.Dir(d.o.Dir), image)
+	twin := &drive{o: d.o, vkey: d.vkey, skew: d.skew}
+	twin.o.Dir, twin.o.StateDir = filepath.Join(image, "log"), filepath.Join(image, "state")
+	d.open(t)
+	d.work(t, 5)
+	submit(t, d.follower(t, s))
+	kept, err := os.ReadFile(filepath.Join(d.o.Dir, audit.CosignName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	forgetful := startService(t, backup, d.vkey)
+	twin.open(t)
+	twin.work(t, 9)
+	submit(t, twin.follower(t, forgetful))
+	twin.wantWitnessed(t, forgetful, twin.sealed())
+	var fork *ForkError
+	d.work(t, 20)
+	if err := d.follower(t, forgetful).Submit(context.Background()); !errors.As(err, &fork) {
+		t.Errorf("the genuine log is still signed: %v", err)
+	}
+	if rep := twin.verify(t, forgetful, kept); rep.Code() != 12 || rep.Problems[0].Kind != audit.KindCheckpoint {
+		t.Errorf("%v", rep.Problems)
+	}
+}

@@ -129,6 +129,9 @@ func (f *Follower) Submit(ctx context.Context) error {
 		return nil
 	}
 	cosigned, err := f.bring(ctx, newest)
+	if err == nil && cosigned == nil {
+		return nil
+	}
 	if err == nil {
 		err = f.took(cosigned, size)
 	}
@@ -163,7 +166,8 @@ func (f *Follower) took(cosigned []byte, size uint64) error {
 	return f.w.Keep(cosigned)
 }
 
-// bring leads the witness from where it stands to the newest checkpoint, over every change of keys, and returns that co-signed.
+// bring leads the witness from where it stands to the newest checkpoint, over every change of keys, and returns that co-signed; nothing
+// when the key in force has to seal first.
 func (f *Follower) bring(ctx context.Context, newest string) ([]byte, error) {
 	log := Hash(f.w.Origin())
 	at, follows, err := f.c.standing(ctx, log)
@@ -180,7 +184,7 @@ func (f *Follower) bring(ctx context.Context, newest string) ([]byte, error) {
 	}
 	for again := !follows; ; {
 		s, err := f.next(ctx, log, &at, newest)
-		if err != nil {
+		if err != nil || s == nil {
 			return nil, err
 		}
 		line, size, err := f.submit(ctx, s)
@@ -209,7 +213,7 @@ func (f *Follower) startRow(ctx context.Context, log string, at standing, newest
 	return at, err
 }
 
-// next brings every change of keys before the newest checkpoint, and prepares that.
+// next brings every change of keys before the newest checkpoint, and prepares that; nil when that is signed with a key of before.
 func (f *Follower) next(ctx context.Context, log string, at *standing, newest string) (*audit.Submission, error) {
 	for range maxSteps {
 		s, err := f.w.Next(ctx, at.vkey, at.size, newest)
@@ -217,7 +221,7 @@ func (f *Follower) next(ctx context.Context, log string, at *standing, newest st
 		if errors.As(err, &behind) || errors.As(err, &tampered) {
 			return nil, &ForkError{err}
 		}
-		if err != nil || s.Epoch == "" {
+		if err != nil || s == nil || s.Epoch == "" {
 			return s, err
 		}
 		if *at, err = f.c.change(ctx, log, body(s, s.Epoch)); err != nil {

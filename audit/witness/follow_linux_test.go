@@ -153,6 +153,29 @@ func TestLogIsFollowedOverItsKeys(t *testing.T) {
 	}
 }
 
+// Between the last seal of a key and the first of the next one there is nothing to sign, and nothing wrong.
+func TestBetweenTwoKeys(t *testing.T) {
+	d := newDrive(t)
+	s := startService(t, "", d.vkey)
+	f := d.follower(t, s)
+	d.work(t, 3)
+	submit(t, f)
+	for range 3 {
+		was := f.State()
+		d.skew.Add(int64(time.Hour + time.Second))
+		d.work(t, 1)
+		for range 2 {
+			submit(t, f)
+			if st := f.State(); st != was {
+				t.Errorf("%+v, before %+v", st, was)
+			}
+		}
+		d.work(t, 1)
+		submit(t, f)
+		d.wantWitnessed(t, s, d.sealed())
+	}
+}
+
 // Nothing that the log writes because of a signature makes another submission worth a record.
 func TestNoFeedback(t *testing.T) {
 	d := newDrive(t)
