@@ -16,7 +16,7 @@ needs() {
   root) ;;
   test) echo /bin/kill=procps ;;
   apps)
-    echo vim=vim git=git sqlite3=sqlite3 rsync=rsync tar=tar tmux=tmux python3=python3 \
+    echo rsyslogd=rsyslog "/usr/lib/$(uname -m)-linux-gnu/rsyslog/lmnsd_gtls.so=rsyslog-gnutls" vim=vim git=git sqlite3=sqlite3 rsync=rsync tar=tar tmux=tmux python3=python3 \
       soffice=libreoffice-writer /usr/lib/python3/dist-packages/uno.py=python3-uno \
       /usr/sbin/smbd=samba "/usr/lib/$(uname -m)-linux-gnu/samba/vfs/acl_xattr.so=samba-vfs-modules" smbclient=smbclient \
       "/usr/lib/$(uname -m)-linux-gnu/libnss_wrapper.so=libnss-wrapper" \
