@@ -56,7 +56,7 @@ test: ## all tests as root, with real mounts; then 10 s of every fuzz target
 	build/fuzzall -time 10s
 	@cat build/test.summary
 
-test-apps: ## real programs on a real mount: vim, git, sqlite3, rsync, tar, LibreOffice, Samba
+test-apps: ## real programs on a real mount: vim, git, sqlite3, rsync, tar, LibreOffice, Samba; rsyslog for the log
 	@$(DEPS) root build mount apps
 	@$(MAKE) checks build
 	MATTERFS_BIN=$(CURDIR)/build/matterfs go test -json -tags apps -count=1 -timeout 40m ./internal/apptest | build/testsum -o build/apps.summary

@@ -1,5 +1,5 @@
-// Package cli has the commands that read a log: verify, tail, query, prove, bundle, checkpoint and key. They need nothing but the
-// package audit, so that the same commands stand in matterfs, which knows the store and its daemon, and in matterfs-audit, which an
+// Package cli has the commands that read a log: verify, tail, query, prove, bundle, checkpoint, key and export. They need nothing but the
+// packages below audit, so that the same commands stand in matterfs, which knows the store and its daemon, and in matterfs-audit, which an
 // auditor takes along on any system.
 //
 // A Tool says where a log is found and who is to be told of a query; each New function makes one command (cobra) of it:
@@ -92,6 +92,10 @@ const (
 	msgBundleDone
 	msgWitnessServes
 	msgWitnessEnds
+	msgExportBegin
+	msgExportWaits
+	msgExportBack
+	msgExportDone
 )
 
 func (t *Tool) text(m msg, args ...any) string {
@@ -110,6 +114,10 @@ func (t *Tool) text(m msg, args ...any) string {
 		msgWitnessServes: {"the witness answers on %s, for %d verification keys; its verifier key, to keep with those who verify:",
 			"见证服务已在 %s 应答,登记验证公钥 %d 个;本见证的公钥如下,请交核验人保存:"},
 		msgWitnessEnds: {"the witness has ended", "见证服务已结束"},
+		msgExportBegin: {"a first export to this target: it begins with record %d", "首次导出到此目标:从第 %d 条记录开始"},
+		msgExportWaits: {"nothing arrives there, trying again in %[2]v: %[1]v", "目标未接收,%[2]v 后重试:%[1]v"},
+		msgExportBack:  {"records arrive again", "目标已恢复接收"},
+		msgExportDone:  {"%s: %d records sent; the target has all up to record %d", "%s:已发送 %d 条记录;目标已收到第 %d 条及之前的全部记录"},
 	}
 	i := 0
 	if t.Lang == "zh" {

@@ -208,7 +208,7 @@ func kindOf(ev string) ecsKind {
 		events, category string
 		types            []string
 	}{
-		{"open read fill list readlink copy bulk.read", "file", []string{"access"}},
+		{"open read fill list readlink bulk.read", "file", []string{"access"}},
 		{"lookup getattr getxattr access statfs close lock ioctl link", "file", []string{"info"}},
 		{"create mkdir symlink", "file", []string{"creation"}},
 		{"write writeback fsync rename setattr setxattr", "file", []string{"change"}},

@@ -3,19 +3,10 @@ package export
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -24,6 +15,7 @@ import (
 	"time"
 
 	"matterfs/audit"
+	"matterfs/internal/testca"
 )
 
 const storeID = "00112233445566778899aabbccddeeff"
@@ -272,79 +264,11 @@ func following(t testing.TB, o Options, p pace) (stop func() (Report, error)) {
 	return stop
 }
 
-func is[T error](err error) bool {
-	var target T
-	return errors.As(err, &target)
-}
-
-// authority makes certificates for a test.
-type authority struct {
-	t    testing.TB
-	dir  string
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-func newAuthority(t testing.TB, name string) *authority {
-	t.Helper()
-	a := &authority{t: t, dir: t.TempDir()}
-	a.cert, a.key = a.issue(name, &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
-	return a
-}
-
-func (a *authority) ca() string { return filepath.Join(a.dir, "ca.pem") }
-
-// issue writes NAME.pem and NAME.key.
-func (a *authority) issue(name string, c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	c.SerialNumber, c.Subject = big.NewInt(time.Now().UnixNano()), pkix.Name{CommonName: name}
-	c.NotBefore, c.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, signer := a.cert, a.key
-	if parent == nil {
-		parent, signer = c, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, signer)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	secret, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	for file, b := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: der}, name + ".key": {Type: "EC PRIVATE KEY", Bytes: secret}} {
-		if err := os.WriteFile(filepath.Join(a.dir, file), pem.EncodeToMemory(b), 0o600); err != nil {
-			a.t.Fatal(err)
-		}
-	}
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return parsed, key
-}
-
-// pair is a certificate as a server or client uses it.
-func (a *authority) pair(name string, c *x509.Certificate) tls.Certificate {
-	a.t.Helper()
-	a.issue(name, c)
-	p, err := tls.LoadX509KeyPair(filepath.Join(a.dir, name+".pem"), filepath.Join(a.dir, name+".key"))
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return p
-}
-
-// server is the configuration of a collector at 127.0.0.1; clients: it asks for their certificates.
-func (a *authority) server(clients bool) *tls.Config {
-	p := a.pair("server", &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"log.example"}})
-	c := &tls.Config{Certificates: []tls.Certificate{p}}
+// serverOf is the configuration of a collector at 127.0.0.1; clients: it asks for their certificates.
+func serverOf(a *testca.CA, clients bool) *tls.Config {
+	c := &tls.Config{Certificates: []tls.Certificate{a.Issue("server", "127.0.0.1", "log.example")}}
 	if clients {
-		c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
-		c.ClientCAs.AddCert(a.cert)
+		c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, a.Pool()
 	}
 	return c
 }

@@ -5,6 +5,7 @@
 //	matterfs-audit query 'matter=2026-0142 since=30d denied' DIR        who was refused there?
 //	matterfs-audit tail -n 20 DIR
 //	matterfs-audit witness serve DIR --key KEY                          sign what the log grows to, and nothing else
+//	matterfs-audit export --to syslog+tls://log.example:6514 DIR
 //
 // KEY is the verification key that init printed, KEPT a checkpoint that was kept elsewhere. Exit codes are those of matterfs: 0 ok,
 // 1 other failure, 2 usage, 6 not permitted, 10 log tampered with, 11 incomplete, 12 not that of the checkpoint, 130 interrupted.
@@ -21,12 +22,14 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	_ "time/tzdata" // --zone names a time zone; not every system has zone files
 
 	"github.com/spf13/cobra"
 
 	"matterfs/audit"
 	"matterfs/audit/cli"
+	"matterfs/audit/export"
 )
 
 func main() {
@@ -35,7 +38,7 @@ func main() {
 
 // run executes one command line and returns its exit code.
 func run(args []string, stdout, stderr io.Writer, getenv func(string) string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	started := false
 	root := newRoot(stdout, stderr, language(getenv))
@@ -67,8 +70,9 @@ func exitCode(err error) int {
 	}{
 		{is[*cli.UsageError](err) || is[*audit.FilterError](err), 2},
 		{errors.Is(err, fs.ErrPermission), 6},
-		{is[*audit.TamperedError](err) || is[*audit.LineError](err) || is[*cli.BundleError](err) || checked, 10},
-		{is[*audit.IncompleteError](err), 11},
+		{is[*audit.TamperedError](err) || is[*audit.LineError](err) || is[*cli.BundleError](err) || is[*export.FileError](err) || checked, 10},
+		{is[*audit.IncompleteError](err) || is[*export.GapError](err), 11},
+		{is[*export.CursorError](err), 12},
 	} {
 		if row.match {
 			return row.code
@@ -107,7 +111,8 @@ func newRoot(stdout, stderr io.Writer, lang string) *cobra.Command {
 	asJSON := root.PersistentFlags().Bool("json", false, "report as JSON on one line; records as they stand in the log")
 	t := &cli.Tool{Name: "matterfs-audit", Out: stdout, Err: stderr, Lang: lang, JSON: asJSON, Find: find, StoreID: storeID,
 		Ended: func(context.Context) error { return &cli.ExitError{Code: 130} }}
-	root.AddCommand(cli.NewVerify(t), cli.NewTail(t), cli.NewQuery(t), cli.NewCheckpoint(t), cli.NewKey(t), cli.NewProve(t), cli.NewBundle(t), cli.NewWitness(t))
+	root.AddCommand(cli.NewVerify(t), cli.NewTail(t), cli.NewQuery(t), cli.NewCheckpoint(t), cli.NewKey(t), cli.NewProve(t), cli.NewBundle(t),
+		cli.NewExport(t), cli.NewWitness(t))
 	return root
 }
 

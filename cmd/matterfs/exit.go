@@ -8,6 +8,7 @@ import (
 
 	"matterfs/audit"
 	"matterfs/audit/cli"
+	"matterfs/audit/export"
 	"matterfs/crypto"
 	"matterfs/crypto/keystore"
 	"matterfs/crypto/statelog"
@@ -50,6 +51,8 @@ var exitTable = []exitRow{
 	{asErr[*usageError], exitUsage, hintUsage},
 	{asErr[*cli.UsageError], exitUsage, hintUsage},
 	{asErr[*audit.FilterError], exitUsage, hintUsage},
+	{asErr[*export.TargetError], exitUsage, hintUsage},
+	{asErr[*export.FromError], exitUsage, hintUsage},
 	{asErr[*existsError], exitUsage, hintExists},
 	{asErr[*keystore.ExistsError], exitUsage, hintExists},
 	{asErr[*overlapError], exitUsage, hintOverlap},
@@ -88,6 +91,10 @@ var exitTable = []exitRow{
 	{asErr[*audit.LineError], exitTampered, hintTampered},
 	{proofFails, exitTampered, hintProof},
 	{asErr[*cli.BundleError], exitTampered, hintProof},
+
+	{asErr[*export.CursorError], exitCheckpoint, hintExport},
+	{asErr[*export.GapError], exitIncomplete, hintExport},
+	{asErr[*export.FileError], exitTampered, hintExportFile},
 
 	{asErr[*unwrittenError], exitLog, hintUnwritten},
 	{asErr[*statelog.RolledBackError], exitCorrupt, hintState},

@@ -174,6 +174,8 @@ const (
 	hintFull
 	hintTaken
 	hintEdited
+	hintExport
+	hintExportFile
 	hintFuse
 )
 
@@ -331,7 +333,10 @@ var messages = map[msg][2]string{
 	hintFull:        {"free some space and try again", "请释放空间后重试"},
 	hintTaken:       {"nothing was written; choose another, and never the uid of somebody who has left", "没有写入任何内容;请另选,切勿使用离职人员的 uid"},
 	hintEdited:      {"look at what was changed, then run the command again", "请查看他人的改动,然后重新执行该命令"},
-	hintFuse:        {"run it as root, with the fuse module loaded (modprobe fuse)", "请以 root 运行,并加载 fuse 模块(modprobe fuse)"},
+	hintExport: {"nothing was sent; keep the cursor file, it says what the collector has. matterfs audit verify DIR tells what became of the log (after a power cut its audit.recover record says which numbers are used again); then matterfs audit export --once --from SEQ goes on",
+		"未发送任何内容;请保留游标文件,其中记有接收端已收到的位置。请运行 matterfs audit verify DIR 查明日志变化(断电后见 audit.recover 记录所列重用的编号),再用 matterfs audit export --once --from 编号 继续"},
+	hintExportFile: {"keep the file as evidence and move it away, or name another; the next export writes a new one, and the log has it all", "请将该文件移走并保留作为证据,或另指定文件;下次导出会写入新文件,日志中内容俱在"},
+	hintFuse:       {"run it as root, with the fuse module loaded (modprobe fuse)", "请以 root 运行,并加载 fuse 模块(modprobe fuse)"},
 }
 
 // String is the language as libraries name it.
