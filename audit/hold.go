@@ -3,6 +3,7 @@ package audit
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,7 +17,9 @@ const HoldName = "audit.hold"
 type Hold struct {
 	Set    bool      `json:"set"`
 	Reason string    `json:"reason"`
-	By     string    `json:"by"` // who said so
+	By     string    `json:"by"`    // who said so
+	UID    uint32    `json:"uid"`   // and under which uid
+	AUID   int64     `json:"login"` // and login uid, -1 where that is not known
 	At     time.Time `json:"at"`
 }
 
@@ -31,4 +34,13 @@ func ReadHold(stateDir string) (h Hold, err error) {
 		err = json.Unmarshal(b, &h)
 	}
 	return h, err
+}
+
+// Sentence says in words what a record says of a hold.
+func (h *Hold) Sentence() string {
+	word := "ended"
+	if h.Set {
+		word = "set"
+	}
+	return fmt.Sprintf("legal hold %s by %s on %s: %s", word, h.By, h.At.UTC().Format(timeLayout), h.Reason)
 }

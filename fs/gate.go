@@ -157,9 +157,11 @@ func (r *request) allowRoot() syscall.Errno {
 
 // denied records the decision in r.dec as a refusal and returns what the caller sees of it.
 func (r *request) denied() syscall.Errno {
-	if err := r.fs.refusals.note(r.fs, r.record("deny"), r.fs.budgets.over(r.hdr.Uid)); err != nil {
+	rec := r.record("deny")
+	if err := r.fs.refusals.note(r.fs, rec, r.fs.budgets.over(r.hdr.Uid)); err != nil {
 		return syscall.EIO
 	}
+	r.fs.seen(rec)
 	r.notify()
 	return shownAs[r.dec.Shown]
 }
@@ -229,6 +231,7 @@ func (r *request) commit(rec *audit.Record, err error) syscall.Errno {
 		}
 		return syscall.EIO
 	}
+	r.fs.seen(rec)
 	return errno
 }
 

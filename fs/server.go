@@ -18,7 +18,7 @@ import (
 	"matterfs/policy"
 )
 
-// Options is everything a mount needs. All but Env, Logger and Now must be set.
+// Options is everything a mount needs. All but Env, Logger, Now and Seen must be set.
 type Options struct {
 	Mountpoint string           // an existing directory
 	FSName     string           // shown as the source in /proc/mounts; default "matterfs"
@@ -33,6 +33,10 @@ type Options struct {
 	OwnFolders bool             // gives each user a folder at the root with the list of what they were refused
 	Now        func() time.Time // default time.Now
 	Mounter    Mounter          // default: this process mounts and unmounts
+
+	// Seen is told of each record of a request, by the request itself, before it is answered: it must not wait, take a lock that
+	// somebody holds while they talk to the kernel, or keep the record. nil: nobody is told.
+	Seen func(*audit.Record)
 }
 
 // fileSystem answers the kernel; it implements fuse.RawFileSystem.

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"fmt"
-	"os"
 	"strconv"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"matterfs/audit"
 )
@@ -29,47 +25,4 @@ func (s *settings) retention() (time.Duration, error) {
 			audit.LeastRetention/day, retentionNever, s.Retention)
 	}
 	return time.Duration(n) * day, nil
-}
-
-func newAuditHold(a *app) *cobra.Command {
-	c := &cobra.Command{
-		Use: "hold", Short: "keep the whole log for a lawsuit or an inquiry, or stop doing so",
-		Args: cobra.NoArgs, RunE: needVerb,
-	}
-	c.AddCommand(newHoldVerb(a, "set", true), newHoldVerb(a, "release", false))
-	return c
-}
-
-func newHoldVerb(a *app, name string, set bool) *cobra.Command {
-	var reason string
-	c := &cobra.Command{
-		Use:   name + " [DIR]",
-		Short: map[bool]string{true: "delete no record, however old", false: "let retention go on"}[set],
-		Long: "While a legal hold is set retention deletes nothing. The daemon records both ends of it within a minute,\n" +
-			"or when it is started next.",
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return runAuditHold(a, optional(args, 0), reason, set) },
-	}
-	c.Flags().StringVar(&reason, "reason", "", "why, in `words`; recorded")
-	return c
-}
-
-func runAuditHold(a *app, dir, reason string, set bool) error {
-	if reason == "" {
-		return usagef("--reason: say why; it is recorded")
-	}
-	s, err := a.settings(dir)
-	if err != nil {
-		return err
-	}
-	now := time.Now().UTC().Truncate(time.Second)
-	h := audit.Hold{Set: set, Reason: reason, By: fmt.Sprintf("uid %d", os.Getuid()), At: now}
-	if err := audit.WriteHold(s.State, h); err != nil {
-		return err
-	}
-	m := msgHoldReleased
-	if set {
-		m = msgHoldSet
-	}
-	return a.printf("%s\n", a.text(m))
 }

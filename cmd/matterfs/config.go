@@ -29,7 +29,10 @@ type settings struct {
 	Budget         string `json:"audit_budget"`
 	Witness        string `json:"audit_witness,omitempty"`     // URL
 	WitnessKey     string `json:"audit_witness_key,omitempty"` // its verifier key
-	User           string `json:"user,omitempty"`              // whom the daemon becomes; "": it stays root
+	Alert          string `json:"hooks_alert,omitempty"`
+	BulkFiles      string `json:"hooks_bulk_files"`
+	BulkBytes      string `json:"hooks_bulk_bytes"`
+	User           string `json:"user,omitempty"` // whom the daemon becomes; "": it stays root
 }
 
 // settings finds the store that a verb is to work on: dir, or the directory of
@@ -75,6 +78,7 @@ func defaults(config string) settings {
 		Policy: filepath.Join(dir, "policy"), Log: filepath.Join(dir, "log"),
 		State: filepath.Join(dir, "state"), Identity: dir + ".identity",
 		Retention: retentionDefault, Reads: policy.CoverReads, Sync: syncDefault, Budget: budgetDefault,
+		BulkFiles: bulkFilesDefault, BulkBytes: bulkBytesDefault,
 	}
 }
 
@@ -113,6 +117,7 @@ func (s *settings) fields() map[string]*string {
 		"identity": &s.Identity, "passphrase-file": &s.PassphraseFile, "user": &s.User,
 		retentionKey: &s.Retention, readsKey: &s.Reads, syncKey: &s.Sync, budgetKey: &s.Budget,
 		witnessKey: &s.Witness, witnessVKeyKey: &s.WitnessKey,
+		hookKey: &s.Alert, bulkFilesKey: &s.BulkFiles, bulkBytesKey: &s.BulkBytes,
 	}
 }
 

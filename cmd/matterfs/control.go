@@ -230,6 +230,9 @@ func (d *daemon) answer(who actor, line []byte) (r controlReply, last bool) {
 			return refusal(err), false
 		}
 		return controlReply{OK: true, Decree: &rep}, false
+	case evHold:
+		rep, err := d.setHold(who, q)
+		return replyOr(err, controlReply{Decree: rep}), false
 	case evQuery:
 		return replyOr(d.record(who, queryRecord(q.Name)), controlReply{}), false
 	case "reload":

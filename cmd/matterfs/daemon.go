@@ -65,6 +65,8 @@ type daemon struct {
 	refusedAsks refusedAsks
 	whyAsks     asks
 	connections connections
+	alerts      *alerts
+	holding     sync.Mutex // one change of the legal hold at a time
 
 	srv     *fs.Server
 	mounted chan struct{} // closed when srv is set
@@ -113,10 +115,12 @@ func newLogger(w io.Writer) zerolog.Logger {
 // asked for.
 func (d *daemon) open(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		d.checkPlaces, d.checkWitness, d.lock, d.loadPolicy, d.unlock, d.checkStateDir, d.openLog, d.startWitness, d.openStore, d.openState,
-		d.startPolicy, d.checkAndProvision, d.startGroups, d.mount, d.listen, d.watchPolicy,
+		d.checkPlaces, d.checkWitness, d.lock, d.checkHook, d.loadPolicy, d.unlock, d.checkStateDir, d.openLog, d.startWitness,
+		d.openStore, d.openState,
+		d.startPolicy, d.checkAndProvision, d.startGroups, d.mount, d.startAlerts, d.listen, d.watchPolicy,
 	} {
 		if err := step(ctx); err != nil {
+			d.tellRefusal(err)
 			return err
 		}
 		if ctx.Err() != nil {
@@ -356,6 +360,7 @@ func (d *daemon) mount(context.Context) error {
 		Mountpoint: d.mnt, FSName: sourceName(d.storeID), Store: d.store, Policy: d.policy,
 		Env: d.env, Audit: d.log, Logger: d.logger, Now: time.Now, Mounter: d.mounter, OwnFolders: true,
 		EachRead: d.eachRead, SyncOpens: d.syncOpens, Budget: d.budget,
+		Seen: d.alerts.seen,
 	})
 	if err != nil {
 		return &fuseError{err}

@@ -20,6 +20,7 @@ var opDuties = map[string][]string{
 	"matter.freeze": {"sysadmin", "secadmin"}, "matter.unfreeze": {"sysadmin", "secadmin"},
 	"emergency": {"sysadmin", "secadmin", "auditor"},
 	evQuery:     {"sysadmin", "secadmin", "auditor"},
+	evHold:      {"secadmin", "auditor"},
 }
 
 // may tells whether a uid may ask for something now. Somebody who was disabled,
@@ -83,7 +84,11 @@ func (r *refusedAsks) due(uid uint32, now time.Time) (count int, ok bool) {
 
 // refuseAsk records that somebody asked the daemon for what is not theirs.
 func (d *daemon) refuseAsk(who actor, q controlRequest) error {
-	if decrees[q.Op].what != "" {
+	if q.Op == evHold {
+		if count, ok := d.refusedAsks.due(who.uid, time.Now()); ok {
+			d.recordRefusedHold(who, q, "duty.none", count)
+		}
+	} else if decrees[q.Op].what != "" {
 		if count, ok := d.refusedAsks.due(who.uid, time.Now()); ok {
 			r := decreeRecord(q.Op, "deny", q.Name, q.Reason)
 			r.Rule = "duty.none"

@@ -48,6 +48,7 @@ var exitTable = []exitRow{
 	{isErr(errNoAnswer), exitNo, hintNoAnswer},
 	{isErr(errKeeperGone), exitNo, hintKeeper},
 	{asErr[*ownerError], exitNotPermitted, hintOwner},
+	{asErr[*hookError], exitNotPermitted, hintHook},
 	{asErr[*usageError], exitUsage, hintUsage},
 	{asErr[*cli.UsageError], exitUsage, hintUsage},
 	{asErr[*audit.FilterError], exitUsage, hintUsage},

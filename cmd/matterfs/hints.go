@@ -13,7 +13,7 @@ var hintNames = map[msg]string{
 	hintTampered: "log.tampered", hintWitnessFork: "witness.fork", hintProof: "log.proof", hintIncomplete: "log.incomplete", hintCorrupt: "data.corrupt", hintNotStore: "data.none",
 	hintExists: "exists", hintOverlap: "overlap", hintBusy: "busy", hintNotEmpty: "mount.notempty",
 	hintMountpoint: "mount.point", hintNotOurMount: "mount.foreign", hintOwner: "owner", hintKeeper: "keeper", hintNoAnswer: "nss", hintWatch: "policy.watch", hintApprove: "policy.approve", hintFull: "full", hintFuse: "fuse",
-	hintTaken: "policy.taken", hintEdited: "policy.edited", hintExport: "export", hintExportFile: "export.file",
+	hintTaken: "policy.taken", hintEdited: "policy.edited", hintExport: "export", hintExportFile: "export.file", hintHook: "hook",
 }
 
 // hintNamed finds a hint by name. One of a newer daemon is not known here.

@@ -68,6 +68,8 @@ const (
 	msgInitLogKey
 	msgHoldSet
 	msgHoldReleased
+	msgHookFails
+	msgLogHeld
 	msgLogUnsealed
 	msgLogUntidy
 	msgLogFlood
@@ -176,6 +178,7 @@ const (
 	hintEdited
 	hintExport
 	hintExportFile
+	hintHook
 	hintFuse
 )
 
@@ -222,6 +225,8 @@ var messages = map[msg][2]string{
 	msgInitKeepIdentity: {"identity: %s opens this store. Copy it to a safe place away from this machine; without it the documents are lost.", "身份文件:%s 可打开本库。请复制到本机以外的安全处;遗失则文件无法恢复。"},
 	msgHoldSet:          {"legal hold set: no record will be deleted", "已设置法律保全:不再删除任何日志记录"},
 	msgHoldReleased:     {"legal hold released: retention goes on", "法律保全已解除:按保存期限继续清理"},
+	msgLogHeld:          {"legal hold by %s since %s: %s", "法律保全中:由 %s 于 %s 设置,理由:%s"},
+	msgHookFails:        {"%s alerts did not get through, the last because of: %s", "有 %s 条告警未能送出,最近一次的原因:%s"},
 	msgLogUnsealed:      {"the log is written but not sealed: %v", "日志已写入,但未能签封:%v"},
 	msgLogFlood:         {"%s causes more records than the budget allows since %s; %s opens and reads had to wait (audit.flood in the log; matterfs user disable stops a person)", "%s 自 %s 起产生的日志超出限额;已有 %s 次打开或读取被延缓(见日志 audit.flood;matterfs user disable 可停用该用户)"},
 	msgLogUntidy:        {"older parts of the log are not compressed or deleted in time: %v", "旧日志未能压缩或按期清理:%v"},
@@ -336,6 +341,7 @@ var messages = map[msg][2]string{
 	hintExport: {"nothing was sent; keep the cursor file, it says what the collector has. matterfs audit verify DIR tells what became of the log (after a power cut its audit.recover record says which numbers are used again); then matterfs audit export --once --from SEQ goes on",
 		"未发送任何内容;请保留游标文件,其中记有接收端已收到的位置。请运行 matterfs audit verify DIR 查明日志变化(断电后见 audit.recover 记录所列重用的编号),再用 matterfs audit export --once --from 编号 继续"},
 	hintExportFile: {"keep the file as evidence and move it away, or name another; the next export writes a new one, and the log has it all", "请将该文件移走并保留作为证据,或另指定文件;下次导出会写入新文件,日志中内容俱在"},
+	hintHook:       {"a hook must be root's and nobody else's to change, with all directories above it: chown root:root COMMAND && chmod 755 COMMAND; or take hooks.alert out of matterfs.yaml", "告警程序及其上各级目录只能由 root 改动:chown root:root 程序 && chmod 755 程序;或从 matterfs.yaml 中删去 hooks.alert"},
 	hintFuse:       {"run it as root, with the fuse module loaded (modprobe fuse)", "请以 root 运行,并加载 fuse 模块(modprobe fuse)"},
 }
 

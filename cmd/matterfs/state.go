@@ -162,6 +162,7 @@ var warningTexts = map[string]msg{
 	"log.unavailable": msgLogDown, "log.low": msgLogLow, "log.unsealed": msgLogUnsealed, "log.untidy": msgLogUntidy, "log.flood": msgLogFlood, "data.foreign": msgForeign, "data.matter": msgBadMatter,
 	"witness.fork": msgWitnessFork, "witness.late": msgWitnessLate,
 	"data.damaged": msgDamaged, "policy.exposed": msgPolicyExposed, "state.unwritten": msgUnwritten,
+	"hooks.alert": msgHookFails, "log.held": msgLogHeld,
 }
 
 func warn(bad bool, code string, args ...string) warning {
@@ -211,9 +212,10 @@ func (d *daemon) warnings() []warning {
 			list = append(list, warn(true, "data.matter", m.Matter, m.Err.Error()))
 		}
 	}
-	if n := d.srv.Stats().Damaged; n > 0 {
+	if n := d.srv.Damaged(); n > 0 {
 		list = append(list, warn(true, "data.damaged", strconv.FormatUint(n, 10)))
 	}
+	list = append(append(list, d.hookWarnings()...), d.holdWarnings()...)
 	for _, name := range d.store.Foreign() {
 		list = append(list, warn(false, "data.foreign", name))
 	}
