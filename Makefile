@@ -103,6 +103,7 @@ install: build ## install both commands, manual pages, unit file, mount helper, 
 	install -D -m 0755 contrib/mount.matterfs $(DESTDIR)/sbin/mount.matterfs
 	ln -sf mount.matterfs $(DESTDIR)/sbin/mount.fuse.matterfs
 	install -D -m 0644 contrib/matterfs@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/matterfs@.service
+	install -D -m 0644 contrib/matterfs-export@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/matterfs-export@.service
 	install -D -m 0644 contrib/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/matterfs.conf
 	install -D -m 0644 contrib/smb.conf $(DESTDIR)$(PREFIX)/share/doc/matterfs/smb.conf
 	install -D -m 0644 policy/schema.json $(DESTDIR)$(PREFIX)/share/matterfs/policy.schema.json

@@ -40,7 +40,7 @@
 // changes that were made already are written when the disk comes back, and then the log serves again by itself.
 //
 // With Options.Rotate the live file becomes an older segment at SegmentSize and at midnight, and all older segments but the newest
-// are compressed in the background; with Options.Retain those that are old enough are deleted, unless a legal hold stands (WriteHold).
+// are compressed in the background; with Options.Retain those that are old enough are deleted, unless a legal hold stands (SetHold).
 // Readers take no notice; Verify says what retention took.
 //
 // # After a crash

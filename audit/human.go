@@ -49,6 +49,7 @@ var chinese = words{
 		"revoke": "撤销", "ack": "确认", "purpose": "说明用途", "presence": "双人在场", "backup": "备份", "restore": "恢复",
 		"destroy": "销毁", "audit.recover": "日志修复", "audit.clock": "时钟异常", "audit.seal": "日志签封", "audit.epoch": "日志换钥",
 		"audit.retire": "日志到期清理", "audit.query": "查询日志", "audit.hold": "法律保全", "audit.flood": "日志超限",
+		"bulk.read": "大量读取",
 	},
 }
 

@@ -57,9 +57,6 @@ func NewExport(t *Tool) *cobra.Command {
 	f.StringVar(&o.tls.Cert, "cert", "", "`FILE` with a client certificate")
 	f.StringVar(&o.tls.Key, "key", "", "`FILE` with its key")
 	f.StringVar(&o.tls.ServerName, "server-name", "", "`name` that the collector's certificate must be for (default: HOST)")
-	c.MarkFlagsMutuallyExclusive("follow", "once")
-	c.MarkFlagsMutuallyExclusive("follow", "from")
-	c.MarkFlagsRequiredTogether("cert", "key")
 	return c
 }
 
@@ -96,8 +93,11 @@ func (f *exportFlags) note(target export.Target) string {
 }
 
 func (f *exportFlags) options(log string) (o export.Options, err error) {
-	if f.to == "" {
+	switch {
+	case f.to == "":
 		return o, usage("export needs --to TARGET")
+	case f.follow && (f.once || f.from != 0):
+		return o, usage("--follow goes on from where it stopped: not with --once or --from")
 	}
 	o = export.Options{Log: log, Cursor: f.cursor, From: f.from, Follow: f.follow, Host: f.host}
 	if o.Target, err = export.ParseTarget(f.to, f.tls); err != nil {

@@ -23,6 +23,11 @@ func TestExitCodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ahead := filepath.Join(t.TempDir(), "cursor")
+	cursor := `{"target":"file:` + filepath.Join(filepath.Dir(dir), "out") + `","seq":7,"hash":"` + strings.Repeat("00", 32) + `"}`
+	if err := os.WriteFile(ahead, []byte(cursor), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		code       int
 		args, says string
@@ -38,6 +43,10 @@ func TestExitCodes(t *testing.T) {
 		{10, "prove --check " + text + " --key " + key, "is no proof"},
 		{0, "verify --store-id 00112233445566778899aabbccddeeff " + dir, ""},
 		{1, "checkpoint " + dir, "no seal yet"},
+		{2, "export " + dir, "--to"},
+		{2, "export --to syslog+tcp://10.0.0.1:601 " + dir, "in clear only"},
+		{0, "export --to file:" + filepath.Join(dir, "..", "out") + " --cursor " + filepath.Join(dir, "cursor", "x") + " " + dir, "副本"},
+		{12, "export --to file:" + filepath.Join(dir, "..", "out") + " --cursor " + ahead + " " + dir, "was sent, and the log ends with record 0"},
 	} {
 		var out, talk bytes.Buffer
 		env := func(name string) string { return map[string]string{"LANG": "zh_CN.UTF-8"}[name] }

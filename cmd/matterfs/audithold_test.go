@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,10 +24,16 @@ duties: { secadmin: [qian.li, sun.qi], auditor: [zhou.hua], sysadmin: [chen.it] 
 `
 )
 
-// holdFirm is a firm whose people may call the command. It is not mounted yet.
-func holdFirm(t *testing.T, duties string) *firm {
+// holdFirm is a firm whose people may call the command.
+type holdFirm struct {
+	*firm
+	program string
+}
+
+// newHoldFirm makes one that is not mounted yet.
+func newHoldFirm(t *testing.T, duties string) *holdFirm {
 	t.Helper()
-	f := newFirm(t)
+	f := &holdFirm{newFirm(t), reachable(t)}
 	if duties != "" {
 		f.write(filepath.Join(f.s.Policy, "duties.yaml"), duties)
 	}
@@ -39,18 +44,14 @@ func holdFirm(t *testing.T, duties string) *firm {
 }
 
 // hold runs the command as somebody; code is its exit code.
-func (f *firm) hold(u *as.User, verb string) (code int, said string) {
+func (f *holdFirm) hold(u *as.User, verb string) (code int, said string) {
 	f.t.Helper()
 	args := []string{"audit", "hold", verb, f.s.Dir, "--reason", "2026-0142 保全"}
 	if u == nil {
 		code, out, errs := f.exec(args...)
 		return code, out + errs
 	}
-	program, err := exec.LookPath("matterfs")
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	argv := append([]string{program}, args...)
+	argv := append([]string{f.program}, args...)
 	r, err := u.Run(argv, "/", "LC_ALL=C.UTF-8", "MATTERFS_RUN_DIR="+f.run)
 	if err != nil {
 		f.t.Fatal(err)
@@ -60,7 +61,7 @@ func (f *firm) hold(u *as.User, verb string) (code int, said string) {
 
 // TestHoldTakesADuty: who may set a hold and who may end it, each recorded with who asked.
 func TestHoldTakesADuty(t *testing.T) {
-	f := holdFirm(t, dutiesYAML)
+	f := newHoldFirm(t, dutiesYAML)
 	f.mount()
 	sec, sec2, auditor, sys, lead := f.user(secUID), f.user(sec2UID), f.user(auditorUID), f.user(sysUID), f.user(leadUID)
 	for i, step := range []struct {
@@ -115,7 +116,7 @@ func TestHoldTakesADuty(t *testing.T) {
 
 // TestHoldOfRootAlone: where the policy names nobody who could end it, root does.
 func TestHoldOfRootAlone(t *testing.T) {
-	f := holdFirm(t, "")
+	f := newHoldFirm(t, "")
 	f.mount()
 	for _, verb := range []string{holdSet, holdRelease} {
 		if code, said := f.hold(nil, verb); code != exitOK {
@@ -128,7 +129,7 @@ func TestHoldOfRootAlone(t *testing.T) {
 
 // TestHoldWithoutADaemon: who may write the state may set a hold, which stands and is recorded when the store is served.
 func TestHoldWithoutADaemon(t *testing.T) {
-	f := holdFirm(t, dutiesYAML)
+	f := newHoldFirm(t, dutiesYAML)
 	sec := f.user(secUID)
 	if code, said := f.hold(sec, holdSet); code != exitNotPermitted {
 		t.Errorf("a security administrator without a daemon: exit code %d: %s", code, said)

@@ -13,6 +13,7 @@
 //	matterfs fsck /srv/firm                     every byte is as the daemon left it
 //	matterfs audit tail -f /srv/firm            who does what, now
 //	matterfs audit verify /srv/firm             nothing changed, nothing missing
+//	matterfs audit export --to syslog+tls://log.example --follow /srv/firm
 //	matterfs user disable wang.qiang            stop a person at once; matter freeze ID stops a matter
 //	matterfs umount /srv/matters
 //
@@ -34,6 +35,10 @@
 //	  budget: 1000              # records a second that a person may cause for long, or off
 //	  witness: https://w/log    # signs the log's checkpoints on another machine; http to this one only
 //	  witness-key: w+ID+KEY     # its verifier key, as witness init prints it
+//	hooks:
+//	  alert: /usr/local/sbin/x  # is told of changes of state, a line of JSON each; root's to change
+//	  bulk-files: 300           # so many documents within an hour are many (bulk.read); or never
+//	  bulk-bytes: 4G            # the same of bytes
 //	passphrase-file: /run/p     # its first line opens the keys; none by default
 //
 // Paths are relative to that file. Flags of the same names win, and are
