@@ -9,12 +9,13 @@ const wayOut = "; audit verify tells what became of the log, audit export --once
 type CursorError struct {
 	Cursor string // file
 	Seq    uint64 // the last record that was sent
-	Last   uint64 // the last record there is, where it is less; 0: the record is another one
+	Short  bool   // the log ends before it; else the record is another one
+	Last   uint64 // the last record there is, where the log is short
 }
 
 func (e *CursorError) Error() string {
 	what := "is not the record that was sent"
-	if e.Last != 0 || e.Seq == 0 {
+	if e.Short {
 		what = fmt.Sprintf("was sent, and the log ends with record %d", e.Last)
 	}
 	return fmt.Sprintf("%s: the log is not the one that was exported: record %d %s%s", e.Cursor, e.Seq, what, wayOut)

@@ -31,7 +31,7 @@ type source struct {
 func (s *source) check() error {
 	last, err := audit.LastSeq(s.log)
 	if err == nil && last < s.at.seq {
-		err = &CursorError{Cursor: s.cursor, Seq: s.at.seq, Last: last}
+		err = &CursorError{Cursor: s.cursor, Seq: s.at.seq, Short: true, Last: last}
 	}
 	return err
 }
