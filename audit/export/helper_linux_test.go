@@ -178,6 +178,12 @@ func (s *collector) all() []string {
 	return append([]string(nil), s.messages...)
 }
 
+func (s *collector) connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conns
+}
+
 func (s *collector) target(o TLS) Target {
 	s.t.Helper()
 	kind := "syslog+tcp://"

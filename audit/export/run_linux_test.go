@@ -30,8 +30,8 @@ func TestTLSToTheEndOfTheLog(t *testing.T) {
 	if err := whole(l.lines(), bodies(t, c.all())); err != nil {
 		t.Fatal(err)
 	}
-	if c.conns < 2 {
-		t.Errorf("%d connections: nothing was confirmed on the way", c.conns)
+	if n := c.connections(); n < 2 {
+		t.Errorf("%d connections: nothing was confirmed on the way", n)
 	}
 	// Once more sends what is new, and nothing else.
 	l.add(3)
