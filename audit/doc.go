@@ -22,6 +22,9 @@
 //		return syscall.EIO
 //	}
 //
+// One record may stand for many reads: package cover says when the next needs one, FORMAT.md (Cover before serve) what that means
+// to whoever reads the log. Serving says, without asking anybody, whether the log takes records at all.
+//
 // When a record cannot be written (I/O error, file replaced by somebody) what was written of it is cut off again and Append refuses
 // with ErrUnavailable until writing works; the first record after that says since when, how often it refused and why.
 //
