@@ -20,10 +20,11 @@ func TestQueryOfAMillionRecords(t *testing.T) {
 	want, counts := map[string][]uint64{}, map[string]int{}
 	for _, rank := range []float64{0, 0.5, 1} {
 		id, n := f.matter(rank)
-		filters = append(filters, mustFilter(t, "matter="+id), mustFilter(t, fmt.Sprintf("matter=%s denied", id)))
+		filters = append(filters, mustFilter(t, "matter="+id))
 		counts["matter="+id] = n // known from writing them
 	}
-	filters = append(filters, mustFilter(t, "user=user07.li since=2026-01-05T10:00 until=2026-01-05T11:00"), mustFilter(t, "path~卷03 ev=lookup"))
+	busiest, _ := f.matter(1)
+	filters = append(filters, mustFilter(t, fmt.Sprintf("matter=%s denied", busiest)), mustFilter(t, "user=user07.li since=2026-01-05T10:00 until=2026-01-05T11:00"), mustFilter(t, "path~卷03 ev=lookup"))
 	if err := ReadRecords(f.dir, func(_ []byte, p *Parsed) error {
 		for _, filter := range filters {
 			if filter.Match(p) {
