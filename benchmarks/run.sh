@@ -86,6 +86,10 @@ done
 python3 "$here/bench.py" ${QUICK:+--quick} ${ROUNDS:+--rounds "$ROUNDS"} --tree "$(go env GOROOT)/src" --work "$base/work" \
   --save "$root/build/bench.json" "${targets[@]}"
 "$matterfs" audit verify "$base/firm" >&2
+if cat "$base"/firm/log/audit*.jsonl | grep -q '"ev":"audit.flood"'; then
+  echo "run.sh: the bench used up its budget of records, and was slowed: the figures are those of a flooder" >&2
+  exit 1
+fi
 [ ${#missing[@]} = 0 ] && exit 0
 echo "MISSING: ${missing[*]} (could not be installed or mounted; name the set with PEERS= to do without)"
 exit 1
