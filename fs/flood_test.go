@@ -271,4 +271,3 @@ func TestFloodIsAlarmedOnce(t *testing.T) {
 		t.Errorf("%v", list)
 	}
 }
-
