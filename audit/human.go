@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/width"
 )
 
 // words are what Human says in one language.
@@ -251,27 +253,28 @@ func pad(b *strings.Builder, s string, width int) {
 // standard annex 11, W and F), combining marks none.
 func columns(s string) (n int) {
 	for _, r := range s {
-		switch {
-		case unicode.In(r, unicode.Mn, unicode.Me):
-		case unicode.Is(wide, r):
-			n += 2
-		default:
+		if unicode.In(r, unicode.Mn, unicode.Me) {
+			continue
+		}
+		switch width.LookupRune(r).Kind() {
+		case width.EastAsianWide, width.EastAsianFullwidth:
 			n++
 		}
+		n++
 	}
 	return n
 }
 
-// wide holds the blocks of annex 11 that matter in names; what is unassigned inside them does not.
-var wide = &unicode.RangeTable{
-	R16: []unicode.Range16{
-		{Lo: 0x1100, Hi: 0x115f, Stride: 1}, {Lo: 0x2e80, Hi: 0x303e, Stride: 1}, {Lo: 0x3041, Hi: 0x33ff, Stride: 1},
-		{Lo: 0x3400, Hi: 0x4dbf, Stride: 1}, {Lo: 0x4e00, Hi: 0xa4cf, Stride: 1}, {Lo: 0xa960, Hi: 0xa97f, Stride: 1},
-		{Lo: 0xac00, Hi: 0xd7a3, Stride: 1}, {Lo: 0xf900, Hi: 0xfaff, Stride: 1}, {Lo: 0xfe30, Hi: 0xfe6f, Stride: 1},
-		{Lo: 0xff01, Hi: 0xff60, Stride: 1}, {Lo: 0xffe0, Hi: 0xffe6, Stride: 1},
-	},
-	R32: []unicode.Range32{
-		{Lo: 0x1f300, Hi: 0x1f64f, Stride: 1}, {Lo: 0x1f680, Hi: 0x1f6ff, Stride: 1}, {Lo: 0x1f900, Hi: 0x1f9ff, Stride: 1},
-		{Lo: 0x20000, Hi: 0x3fffd, Stride: 1},
-	},
+// EventText is an event of a record in words, as Human says it.
+func EventText(ev, lang string) string {
+	if strings.HasPrefix(lang, "zh") {
+		return chinese.event(ev)
+	}
+	return english.event(ev)
 }
+
+// Escape makes a text safe to print, as Human does: no byte of it can move a cursor or print as nothing.
+func Escape(s string) string { return escape(s) }
+
+// Columns is how many columns a terminal gives an escaped text.
+func Columns(s string) int { return columns(s) }

@@ -23,10 +23,10 @@ const blockBytes = 16 << 10
 const maxMember = 32<<10 + MaxLine + 1
 
 // indexedFields is how many fields an index knows.
-const indexedFields = 4
+const indexedFields = 5
 
 // indexed are the fields whose values an index knows.
-func indexed() [indexedFields]string { return [...]string{"matter", "user", "ev", "res"} }
+func indexed() [indexedFields]string { return [...]string{"matter", "client", "user", "ev", "res"} }
 
 // block is where a run of lines stands.
 type block struct {

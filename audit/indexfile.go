@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// indexMagic begins the file of an index.
-const indexMagic = "MFINDEX1"
+// indexMagic begins the file of an index; one that begins otherwise is made again.
+const indexMagic = "MFINDEX2"
 
 // appendTo writes an index: magic, size, last hash, direct, blocks, broken blocks, and for each field its values with their lists,
 // all numbers as uvarints; CRC-32C at the end.

@@ -368,7 +368,7 @@ func FuzzIndex(f *testing.F) {
 	x := learn.done()
 	x.size = learn.cur.off
 	f.Add(x.appendTo(nil))
-	f.Add((&index{size: 3, blocks: []block{{size: 3}}, broken: []int{0}, posts: make([]map[string]run, 4)}).appendTo(nil))
+	f.Add((&index{size: 3, blocks: []block{{size: 3}}, broken: []int{0}, posts: make([]map[string]run, indexedFields)}).appendTo(nil))
 	f.Add([]byte(indexMagic))
 	filter := mustFilter(f, "matter=2026-0001 user=li.na")
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -392,4 +392,34 @@ func appendSum(b []byte) []byte {
 	}
 	b = b[:len(b)-4]
 	return binary.LittleEndian.AppendUint32(bytes.Clone(b), crc32.Checksum(b, castagnoli()))
+}
+
+// However the segments are kept, the values are those that reading finds.
+func TestValuesAreAllThatReadingFinds(t *testing.T) {
+	for _, form := range []string{"plain", "members", "one member"} {
+		dir := t.TempDir()
+		r := rand.New(rand.NewPCG(9, 9))
+		list := someRecords(r, 900)
+		list[3].Client, list[700].Client = "", "客户\xff"
+		writeLog(t, dir, list[:400], list[400:800], list[800:])
+		if form != "plain" {
+			pack(t, dir, form == "members")
+		}
+		for _, field := range indexed() {
+			var want []string
+			if err := ReadRecords(dir, func(_ []byte, p *Parsed) error { want = append(want, fieldText(p, field)); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			slices.Sort(want)
+			want = slices.Compact(want)
+			for _, o := range []QueryOptions{{Dir: dir}, {Dir: dir, IndexDir: filepath.Join(dir, "index")}} {
+				if got, err := Values(o, field); err != nil || !slices.Equal(got, want) {
+					t.Errorf("%s, %s: %d values, want %d; %v", form, field, len(got), len(want), err)
+				}
+			}
+		}
+	}
+	if _, err := Values(QueryOptions{Dir: t.TempDir()}, "path"); err == nil {
+		t.Error("there is no index of paths")
+	}
 }

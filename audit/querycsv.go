@@ -20,7 +20,7 @@ func CSVHeader() []string {
 func CSVRow(p *Parsed, loc *time.Location) []string {
 	row := []string{strconv.FormatUint(p.Seq, 10), p.Time.In(loc).Format("2006-01-02 15:04:05.000000")}
 	for _, field := range CSVHeader()[2:] {
-		row = append(row, safeCell(csvField(p, field)))
+		row = append(row, SafeCell(csvField(p, field)))
 	}
 	return row
 }
@@ -49,7 +49,8 @@ func csvField(p *Parsed, field string) string {
 	return fieldText(p, field)
 }
 
-func safeCell(s string) string {
+// SafeCell is a text as a cell of a table that no spreadsheet takes for a formula, as CSVRow makes it.
+func SafeCell(s string) string {
 	if !utf8.ValidString(s) {
 		s = escape(s)
 	}
