@@ -286,6 +286,17 @@ func fieldText(p *Parsed, field string) string {
 	return ""
 }
 
+// FilterValue is a value as a filter takes it, between quotation marks where it must be.
+func FilterValue(v string) string {
+	if !strings.ContainsAny(v, " \t\n,\"") {
+		return v
+	}
+	return `"` + strings.ReplaceAll(v, `"`, `""`) + `"`
+}
+
+// Nearest is the word that differs least from s, empty when none is near: what may have been meant.
+func Nearest(s string, words []string) string { return nearest(s, words) }
+
 // nearest is the word that differs least from s, empty when none is near.
 func nearest(s string, words []string) (best string) {
 	least := 3

@@ -16,9 +16,11 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"matterfs/audit/report"
 )
 
-// Tool is what the commands work with. All fields but Note and Zone must be set.
+// Tool is what the commands work with. All fields but Zone, Note and Facts must be set.
 type Tool struct {
 	Name     string    // of the program, which begins what it says on Err
 	Out, Err io.Writer // data; talk
@@ -35,6 +37,8 @@ type Tool struct {
 	Zone func(dir string) *time.Location
 	// Note records in the log itself that somebody searches it, before they see what is there. nil: nobody can.
 	Note func(dir, what string) error
+	// Facts is what a report needs to know beside the log, for a period; from is zero for all of it. nil: they must be taken along.
+	Facts func(dir string, from, until time.Time) (*report.Facts, error)
 }
 
 // Place is where a log and its head are found. State may be empty.

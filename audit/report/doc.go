@@ -5,8 +5,8 @@
 // stay the same in every language. Renderers write a Report as text, CSV, JSON or one self-contained HTML file; none of them knows
 // which report it is.
 //
-//	b, err := spec.New(report.Input{Params: params, Zone: loc, Lang: "zh", Now: now, Facts: facts})
-//	rep, err := report.Run(o, b)
+//	b, in, err := report.New("matter", report.Input{Params: params, Zone: loc, Lang: "zh", Now: now, Facts: facts, Log: log})
+//	rep, err := report.Run(report.RunOptions{Name: "matter", Input: in}, b)
 //
 // What a log does not say (names of people, who leads a matter, who could have opened it) stands in [Facts], which the command
 // makes from the policies that were in force; it is plain data that can be written as JSON and taken along. A report that needs
@@ -14,7 +14,12 @@
 //
 // # Arithmetic
 //
-// Every figure of a report can be counted again with `audit query`: a figure or a section states the filter it rests on. Rules with thresholds print them.
+// Figures and sections state the filter they rest on, so that `audit query` finds the same records, and --count the same number where
+// a figure states one. Rules with thresholds print them.
+//
+// Opens are records of open and create that were allowed. Bytes are those that close records state, and count for whoever opened the
+// handle: a read record may announce more than was read, or stand for many reads, so that it says no more than that something was
+// read. A document is counted once whatever it is called, by its object id. Refusals are counted with their repeats.
 //
 // # What a report is not
 //

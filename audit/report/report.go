@@ -15,6 +15,7 @@ type Report struct {
 	Basis    Basis     `json:"basis"`
 	Sections []Section `json:"sections"`
 	Limits   []string  `json:"limits,omitempty"` // what this report cannot show, in words
+	Proofs   []uint64  `json:"proofs,omitempty"` // numbers of the records of which proofs go with the report
 }
 
 // Param is something that the report was asked about.
@@ -40,7 +41,7 @@ type Section struct {
 	ID      string   `json:"id"` // the same in every language, unique in the report
 	Title   string   `json:"title"`
 	Intro   string   `json:"intro,omitempty"`  // a paragraph
-	Filter  string   `json:"filter,omitempty"` // the records that this section counts, for audit query
+	Filter  string   `json:"filter,omitempty"` // the records that this section counts, for audit query; Run adds the period
 	Figures []Figure `json:"figures,omitempty"`
 	Chart   *Chart   `json:"chart,omitempty"`
 	Table   *Table   `json:"table,omitempty"`
@@ -49,12 +50,13 @@ type Section struct {
 
 // Figure is one number that matters.
 type Figure struct {
-	ID    string `json:"id"`
-	Label string `json:"label"`
-	Value Cell   `json:"value"` // of Kind
-	Kind  Kind   `json:"kind"`
-	Note  string `json:"note,omitempty"` // how it was come by
-	Alarm bool   `json:"alarm,omitempty"`
+	ID     string `json:"id"`
+	Label  string `json:"label"`
+	Value  Cell   `json:"value"` // of Kind
+	Kind   Kind   `json:"kind"`
+	Note   string `json:"note,omitempty"`   // how it was come by
+	Filter string `json:"filter,omitempty"` // audit query --count with it gives Value; Run adds the period
+	Alarm  bool   `json:"alarm,omitempty"`
 }
 
 // Kind says what a cell holds and how it is shown.

@@ -10,11 +10,12 @@ import (
 type Input struct {
 	Params map[string]string // of the Spec's Params, by key
 	From   time.Time         // zero: the first record
-	Until  time.Time         // zero: now
+	Until  time.Time         // zero: Now
 	Zone   *time.Location
 	Lang   string // "zh" or "en"
 	Now    time.Time
 	Facts  *Facts // nil: none; a Spec with NeedsFacts then refuses
+	Log    audit.QueryOptions
 }
 
 // Builder makes one report.
@@ -25,6 +26,19 @@ type Builder interface {
 	Add(line []byte, r *audit.Parsed) error
 	// Report makes the report when all records were added; Run fills in what is the same for all.
 	Report() (*Report, error)
+}
+
+// Stage is a pass over the log that a Builder wants beside that of Filter, over a time of its own.
+type Stage struct {
+	Filter      string
+	From, Until time.Time // zero: open
+}
+
+// Staged is a Builder that must see records of more than one filter, because the second depends on what the first found.
+type Staged interface {
+	Builder
+	// Next is asked after each pass; false: there is none any more. Add is given the records of all passes.
+	Next() (Stage, bool)
 }
 
 // Spec is a kind of report.
