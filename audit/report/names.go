@@ -61,6 +61,8 @@ var nameTexts = texts{
 	"limit.open":   {"%d handles were not closed in the period: their bytes are not counted.", "期间内有 %d 个文件句柄尚未关闭,其字节数未计入。"},
 	"ok":           {"ok", "成功"}, "deny": {"refused", "拒绝"},
 
+	"fid": {"object", "对象号"}, "kind": {"what the rule is about", "依据类别"}, "target": {"new value", "改为"},
+
 	"rule.root": {"listing the root", "根目录"}, "rule.sys": {"state of the system", "系统状态"}, "rule.user": {"the person's standing", "人员状态"},
 	"rule.matter": {"state of the matter", "案件状态"}, "rule.wall": {"information wall", "信息隔离墙"}, "rule.member": {"membership", "成员资格"},
 	"rule.tag": {"special category", "特殊类别"}, "rule.role": {"role", "角色权限"}, "rule.level": {"level", "密级"},

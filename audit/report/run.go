@@ -184,7 +184,7 @@ func (in *Input) params(name string) (list []Param) {
 		return nil
 	}
 	for _, p := range spec.Params {
-		if v := in.Params[p.Key]; v != "" {
+		if v := in.Params[p.Key]; v != "" && !p.Hidden {
 			list = append(list, Param{Key: p.Key, Label: p.Help[in.index()], Value: v})
 		}
 	}

@@ -54,6 +54,7 @@ type Spec struct {
 type ParamSpec struct {
 	Key      string
 	Required bool
+	Hidden   bool      // the report does not show its value
 	Help     [2]string // English and Chinese
 	Default  string
 }

@@ -112,6 +112,15 @@ func (h handles) take(p *audit.Parsed, who string) (owner string, open *audit.Pa
 	return who, nil
 }
 
+// limits say what a report that counts opens and bytes cannot show.
+func (h handles) limits(in *Input) []string {
+	list := []string{in.text(nameTexts, "limit.bytes"), in.text(nameTexts, "limit.mapped"), in.text(nameTexts, "limit.verify")}
+	if len(h) > 0 {
+		list = append(list, in.text(nameTexts, "limit.open", len(h)))
+	}
+	return list
+}
+
 // docNames know what each document was called last.
 type docNames map[string]*docName
 
