@@ -1,0 +1,129 @@
+package report
+
+import (
+	"bufio"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+	"time"
+)
+
+//go:embed html/page.tmpl
+var pageTemplate string
+
+//go:embed html/page.css
+var pageStyle string
+
+// HTML writes a report as one HTML file that needs nothing else: no script, no font, no picture, and a content security policy that
+// forbids every browser to fetch any. It is made to be read on a screen, light or dark, wide or narrow, and to be printed on A4.
+//
+// Whatever stands in a report is text: names cannot become markup, style or an address. Characters that a browser would not show, or
+// that turn the direction of writing, are shown as \u{HEX}, bytes that are not UTF-8 as \xHH, both set off from the name itself.
+//
+// It writes while it goes: a table of 100,000 rows needs no more memory than a short one.
+func HTML(w io.Writer, r *Report) error {
+	p, err := newPage(r)
+	if err != nil {
+		return err
+	}
+	t, err := template.New("page").Funcs(p.funcs()).Parse(pageTemplate)
+	if err != nil {
+		return err
+	}
+	b := bufio.NewWriterSize(w, 64<<10)
+	return errors.Join(t.Execute(b, p), b.Flush())
+}
+
+// page is a report on its way to HTML.
+type page struct {
+	*Report
+	T   htmlText
+	loc *time.Location
+	css string
+}
+
+func newPage(r *Report) (*page, error) {
+	loc, err := time.LoadLocation(r.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("report %s: time zone: %w", r.Name, err)
+	}
+	return &page{Report: r, T: htmlTexts(r.Lang), loc: loc, css: style(r)}, nil
+}
+
+func (p *page) funcs() template.FuncMap {
+	return template.FuncMap{
+		"text": parts, "value": p.value, "rows": p.rows, "chart": p.chart, "class": columnClass, "moment": p.moment, "seq": showSeq,
+		"count": func(n uint64) string { return thousands(int64(n)) },
+	}
+}
+
+// Style is the style sheet.
+func (p *page) Style() template.CSS { return template.CSS(p.css) }
+
+// Policy allows this page its own style sheet, and nothing else at all.
+func (p *page) Policy() string {
+	sum := sha256.Sum256([]byte(p.css))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
+}
+
+// Period is what time the report is about.
+func (p *page) Period() string {
+	from, until := p.T.First, p.T.Last
+	if !p.From.IsZero() {
+		from = p.moment(p.From)
+	}
+	if !p.Until.IsZero() {
+		until = p.moment(p.Until)
+	}
+	return from + " – " + until
+}
+
+// Contents says whether the report is long enough for a table of contents.
+func (p *page) Contents() bool { return len(p.Sections) > 3 }
+
+// moment is a time to the second; a day where it is the first moment of one.
+func (p *page) moment(t time.Time) string {
+	if t = t.In(p.loc); t.Hour() == 0 && t.Minute() == 0 && t.Second() == 0 {
+		return t.Format(time.DateOnly)
+	}
+	return t.Format(time.DateTime)
+}
+
+// style is the style sheet of a report: the same for all but for the line at the foot of each printed page, which names the report
+// and the record it ends with, so that a sheet of paper tells what it belongs to.
+func style(r *Report) string {
+	foot := visible(r.Title)
+	if r.Basis.LastHash != "" {
+		foot += " · #" + fmt.Sprint(r.Basis.Last) + " " + visible(shortHash(r.Basis.LastHash))
+	}
+	return pageStyle + "@page{@bottom-left{content:" + cssString(foot) + "}}\n"
+}
+
+func shortHash(h string) string { return h[:min(12, len(h))] }
+
+// cssString makes any text a string of CSS: all but ASCII letters and digits becomes \ and six hexadecimal digits (CSS Syntax,
+// section 4.3.7), so nothing in it can end the string, the rule or the element.
+func cssString(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i, c := range []rune(s) {
+		switch {
+		case i == footRunes:
+			b.WriteString(`\002026`)
+			return b.String() + `"`
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
+			b.WriteRune(c)
+		default:
+			fmt.Fprintf(&b, `\%06x`, c)
+		}
+	}
+	return b.String() + `"`
+}
+
+// footRunes is how much fits at the foot of a page beside its number.
+const footRunes = 60
