@@ -57,8 +57,8 @@ func newPage(r *Report) (*page, error) {
 
 func (p *page) funcs() template.FuncMap {
 	return template.FuncMap{
-		"text": parts, "value": p.value, "rows": p.rows, "chart": p.chart, "class": columnClass, "moment": p.moment, "seq": showSeq,
-		"count": func(n uint64) string { return thousands(int64(n)) },
+		"text": parts, "value": p.value, "table": p.table, "chart": p.chart, "moment": p.moment, "seq": showSeq,
+		"count": func(n uint64) string { return thousands(int64(n)) }, "filters": filters, "shell": shellQuote,
 	}
 }
 
@@ -85,6 +85,19 @@ func (p *page) Period() string {
 
 // Contents says whether the report is long enough for a table of contents.
 func (p *page) Contents() bool { return len(p.Sections) > 3 }
+
+// filters are those of the figures of a section, each with its label.
+func filters(s Section) (list []Param) {
+	for _, f := range s.Figures {
+		if f.Filter != "" {
+			list = append(list, Param{Label: f.Label, Value: f.Filter})
+		}
+	}
+	return list
+}
+
+// shellQuote makes a text one argument of a shell.
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // moment is a time to the second; a day where it is the first moment of one.
 func (p *page) moment(t time.Time) string {

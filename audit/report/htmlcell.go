@@ -14,15 +14,34 @@ type cellView struct {
 	Parts []part
 }
 
-// rows gives the rows of a table one by one, so that they are never all in memory as HTML.
-func (p *page) rows(t *Table) iter.Seq[[]cellView] {
+// tableView is a table with what is the same for all its rows.
+type tableView struct {
+	*Table
+	Heads []headView
+	Many  bool
+	page  *page
+}
+
+// headView heads a column.
+type headView struct{ Class, Title string }
+
+func (p *page) table(t *Table) tableView {
+	v := tableView{Table: t, Many: len(t.Columns) > manyColumns, page: p}
+	for i, class := range p.columnClasses(t) {
+		v.Heads = append(v.Heads, headView{class, t.Columns[i].Title})
+	}
+	return v
+}
+
+// Body gives the rows one by one, so that they are never all in memory as HTML.
+func (v tableView) Body() iter.Seq[[]cellView] {
 	return func(yield func([]cellView) bool) {
-		row := make([]cellView, len(t.Columns))
-		for _, cells := range t.Rows {
-			for i, c := range t.Columns {
-				row[i] = cellView{Class: columnClass(c.Kind)}
+		row := make([]cellView, len(v.Columns))
+		for _, cells := range v.Rows {
+			for i, c := range v.Columns {
+				row[i] = cellView{Class: v.Heads[i].Class}
 				if i < len(cells) {
-					row[i].Parts = p.value(c.Kind, cells[i])
+					row[i].Parts = v.page.value(c.Kind, cells[i])
 				}
 			}
 			if !yield(row) {

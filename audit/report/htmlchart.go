@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"unicode"
+
+	"matterfs/audit"
 )
 
 // chartView is a chart worked out: where everything stands, as SVG takes it. Lengths across are percentages, so that letters keep
@@ -16,6 +17,9 @@ type chartView struct {
 	Plot                        *plotView
 	Data                        *Table // the numbers as a table; nil: they stand in the chart
 }
+
+// Short says that a bar chart fits on a page and is not to be broken over two.
+func (v *chartView) Short() bool { return len(v.Bars) > 0 && len(v.Bars) <= 20 }
 
 // swatch explains a colour.
 type swatch struct{ Class, Name string }
@@ -176,16 +180,7 @@ func percent(f float64) string { return strconv.FormatFloat(f, 'f', 3, 64) + "%"
 func pixels(f float64) string  { return strconv.FormatFloat(f, 'f', 1, 64) }
 
 // width is about how many pixels a text takes in a chart.
-func width(s string) (px int) {
-	for _, r := range s {
-		if r < 0x1100 || unicode.In(r, unicode.Mn, unicode.Me) {
-			px += 7
-		} else {
-			px += 12
-		}
-	}
-	return px
-}
+func width(s string) int { return audit.Columns(s) * 13 / 2 }
 
 // shorten cuts a text to a width in pixels.
 func shorten(s string, most int) string {

@@ -73,11 +73,16 @@ func spell(r rune, raw string, marks int) string {
 	return fmt.Sprintf(`\u{%x}`, r)
 }
 
-// visible is a text with all that cannot be seen spelled out.
+// visible is a text with all that cannot be seen spelled out, for places where that cannot be set off from the rest: a backslash of
+// its own is doubled, as audit.Escape does.
 func visible(s string) string {
 	var b strings.Builder
 	for _, p := range parts(s) {
-		b.WriteString(p.Text)
+		if p.Hidden {
+			b.WriteString(p.Text)
+		} else {
+			b.WriteString(strings.ReplaceAll(p.Text, `\`, `\\`))
+		}
 	}
 	return b.String()
 }
