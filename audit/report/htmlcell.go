@@ -1,10 +1,7 @@
 package report
 
 import (
-	"fmt"
 	"iter"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -70,99 +67,13 @@ func columnClass(k Kind) string {
 	return "x"
 }
 
-// value shows a cell. Nothing is hidden: a value of another type than its kind says is shown as Go prints it.
+// value shows a cell, in the report's zone.
 func (p *page) value(k Kind, c Cell) []part {
-	if c == nil || k == Blank {
-		return nil
+	if t, ok := c.(time.Time); ok && !t.IsZero() {
+		c = t.In(p.loc)
 	}
-	switch v := c.(type) {
-	case int64:
-		return parts(showInt(k, v))
-	case float64:
-		return parts(showFloat(k, v))
-	case uint64:
-		return parts(showSeq(v))
-	case time.Time:
-		return parts(p.showTime(k, v))
-	case bool:
-		return parts(p.T.YesNo[boolIndex(v)])
-	case string:
-		return parts(v)
+	if s := p.show(k, c); s != "" {
+		return parts(s)
 	}
-	return parts(fmt.Sprint(c))
+	return nil
 }
-
-func boolIndex(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func showInt(k Kind, n int64) string {
-	if k == Bytes {
-		return byteCount(n)
-	}
-	return thousands(n)
-}
-
-func showFloat(k Kind, f float64) string {
-	switch k {
-	case Percent:
-		return strconv.FormatFloat(f, 'f', 1, 64) + " %"
-	case Ratio:
-		return strconv.FormatFloat(f, 'f', 1, 64) + " ×"
-	}
-	return strconv.FormatFloat(f, 'f', -1, 64)
-}
-
-func showSeq(n uint64) string { return "#" + strconv.FormatUint(n, 10) }
-
-func (p *page) showTime(k Kind, t time.Time) string {
-	switch {
-	case t.IsZero():
-		return ""
-	case k == Date:
-		return t.In(p.loc).Format(time.DateOnly)
-	}
-	return t.In(p.loc).Format(time.DateTime)
-}
-
-// thousands puts a comma between each three digits.
-func thousands(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	sign := ""
-	if n < 0 {
-		sign, s = "−", s[1:]
-	}
-	var b strings.Builder
-	for i, c := range s {
-		if i > 0 && (len(s)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(c)
-	}
-	return sign + b.String()
-}
-
-// byteCount shows a number of bytes with a unit of 1000s, three figures of it.
-func byteCount(n int64) string {
-	if n > -1000 && n < 1000 {
-		return thousands(n) + " B"
-	}
-	f, unit := float64(n), -1
-	for unit < len(byteUnits)-1 && (f >= 999.5 || f <= -999.5) {
-		f /= 1000
-		unit++
-	}
-	digits := 0
-	switch {
-	case f < 9.995 && f > -9.995:
-		digits = 2
-	case f < 99.95 && f > -99.95:
-		digits = 1
-	}
-	return strings.Replace(strconv.FormatFloat(f, 'f', digits, 64), "-", "−", 1) + " " + byteUnits[unit:unit+1] + "B"
-}
-
-const byteUnits = "kMGTPE"

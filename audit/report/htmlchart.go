@@ -50,7 +50,7 @@ func (p *page) chart(s Section) *chartView {
 			v.Data = nil
 		}
 	case ChartWeek:
-		v.Plot, v.Legend = week(drawn, p.T.Scale)
+		v.Plot, v.Legend = weekPlot(drawn, p.T.Scale)
 		return v
 	default:
 		v.Kind = ChartColumns

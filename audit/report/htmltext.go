@@ -7,7 +7,6 @@ type htmlText struct {
 	Lang, Kind, Contents, Period, Zone, Made, Records, LastHash, Policies, First, Last string
 	Filter, Limits, Bad, Proof, Sign, Name, Day, Data, Total, Left, More, Empty, Label string
 	Other, Scale, Counts, Proofs                                                       string
-	YesNo                                                                              [2]string
 	Checks                                                                             []string // how to check a report, line by line
 }
 
@@ -26,7 +25,6 @@ func htmlTextEnglish() htmlText {
 		Proof: "Basis and proof", Sign: "Signatures", Name: "Name and signature", Day: "Date", Data: "The figures as a table", Total: "Total",
 		Left: "rows are left off.", More: "more", Empty: "Nothing.", Label: "Item", Other: "others", Scale: "per square",
 		Counts: "How each figure is counted again", Proofs: "Records with proofs that go with this report",
-		YesNo: [2]string{"no", "yes"},
 		Checks: []string{
 			"This report proves nothing by itself. Whether the log it was made of is whole is told by: matterfs audit verify",
 			"The last record must still have the hash above: the record after it carries it as prev.",
@@ -43,7 +41,6 @@ func htmlTextChinese() htmlText {
 		Proof: "依据与验证", Sign: "签字", Name: "姓名(签字)", Day: "日期", Data: "图表数据", Total: "合计",
 		Left: "行未列出。", More: "其余", Empty: "无。", Label: "项目", Other: "其他", Scale: "每格",
 		Counts: "各项数字的复核查询", Proofs: "随附证明的记录数",
-		YesNo: [2]string{"否", "是"},
 		Checks: []string{
 			"本报告本身不构成证明。所依据的日志是否完整,须以 matterfs audit verify 验证。",
 			"末条记录的哈希须与上列一致:其后一条记录的 prev 即为该值。",

@@ -11,8 +11,8 @@ const (
 	shades       = 5
 )
 
-// week makes a field of squares, the darker the more, with the number in each. The shades are told beside it.
-func week(c *Chart, unit string) (*plotView, []swatch) {
+// weekPlot makes a field of squares, the darker the more, with the number in each. The shades are told beside it.
+func weekPlot(c *Chart, unit string) (*plotView, []swatch) {
 	most, whole := 0.0, true
 	for i := range c.Series {
 		for j := range c.Labels {
