@@ -202,7 +202,7 @@ func (p *filterParser) bound(name, op string, values []string, at int) error {
 	if op != "=" || len(values) != 1 {
 		return p.bad(at, name+" takes = and one time", "")
 	}
-	t, day, ok := filterTime(values[0], p.loc, p.now)
+	t, day, ok := ParseTime(values[0], p.loc, p.now)
 	if !ok {
 		return p.bad(at, fmt.Sprintf("%q is no time like 2026-11-22, 2026-11-22T09:30 or 7d", values[0]), "")
 	}
@@ -217,8 +217,8 @@ func (p *filterParser) bound(name, op string, values []string, at int) error {
 	return nil
 }
 
-// filterTime reads a time as ParseFilter says. day: it is a whole day.
-func filterTime(s string, loc *time.Location, now time.Time) (t time.Time, day, ok bool) {
+// ParseTime reads a time as the conditions since and until of a filter take it. day: it is a whole day.
+func ParseTime(s string, loc *time.Location, now time.Time) (t time.Time, day, ok bool) {
 	if t, err := time.ParseInLocation(time.DateOnly, s, loc); err == nil {
 		return t, true, true
 	}

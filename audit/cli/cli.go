@@ -1,5 +1,5 @@
-// Package cli has the commands that read a log: verify, tail, query, prove, bundle, checkpoint, key and export. They need nothing but the
-// packages below audit, so that the same commands stand in matterfs, which knows the store and its daemon, and in matterfs-audit, which an
+// Package cli has the commands that read a log: verify, tail, query, report, prove, bundle, checkpoint, key, export and witness. They need
+// nothing but the packages below audit, so that the same commands stand in matterfs, which knows the store and its daemon, and in matterfs-audit, which an
 // auditor takes along on any system.
 //
 // A Tool says where a log is found and who is to be told of a query; each New function makes one command (cobra) of it:
@@ -100,6 +100,7 @@ const (
 	msgExportWaits
 	msgExportBack
 	msgExportDone
+	msgNoFacts
 )
 
 func (t *Tool) text(m msg, args ...any) string {
@@ -114,6 +115,7 @@ func (t *Tool) text(m msg, args ...any) string {
 		msgProofOK:      {"proof ok: %d records of %s, each sealed under the verification key given", "证明有效:%[2]s 的 %[1]d 条记录,均由所给验证密钥一脉签封"},
 		msgProofNote: {"what this cannot show: that nothing else is in the log, nor that the clock of the server was right",
 			"本证明不能说明:日志中没有其他记录;服务器时钟准确"},
+		msgNoFacts:    {"the report goes without names of people and matters: %v", "报告不含人员与案件名称:%v"},
 		msgBundleDone: {"%s: %d records with their proofs", "%s:%d 条记录及其证明"},
 		msgWitnessServes: {"the witness answers on %s, for %d verification keys; its verifier key, to keep with those who verify:",
 			"见证服务已在 %s 应答,登记验证公钥 %d 个;本见证的公钥如下,请交核验人保存:"},

@@ -44,7 +44,7 @@ func clientSpec() Spec {
 	return Spec{Name: "client", Short: [2]string{"for one client: who opened what, when and why, provable, without names of other clients", "面向客户:何人何时因何打开何文件;可验证,不含其他客户名称"},
 		Params: []ParamSpec{{Key: "client", Required: true, Help: [2]string{"client", "客户"}},
 			{Key: "hide", Hidden: true, Help: [2]string{"further names to withhold, parted by commas", "另须略去的名称,以逗号分隔"}}},
-		New: newClientReport}
+		Proofs: true, New: newClientReport}
 }
 
 // clientReport is for one client (R61): all its numbers are of records with client=ID, counted as in the register of a matter. Listed

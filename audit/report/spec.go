@@ -47,6 +47,7 @@ type Spec struct {
 	Short      [2]string // what it is for, English and Chinese
 	Params     []ParamSpec
 	NeedsFacts bool
+	Proofs     bool // Report.Proofs is filled in
 	New        func(Input) (Builder, error)
 }
 

@@ -141,13 +141,13 @@ func mustDay(s string) time.Time {
 	return t
 }
 
-// week counts by the hours of a week.
-type week struct {
+// weekHours counts by the hours of a week.
+type weekHours struct {
 	in    *Input
 	hours [7][24]float64
 }
 
-func (w *week) add(at time.Time, n int64) {
+func (w *weekHours) add(at time.Time, n int64) {
 	local := at.In(w.in.Zone)
 	w.hours[(int(local.Weekday())+6)%7][local.Hour()] += float64(n)
 }
@@ -155,7 +155,7 @@ func (w *week) add(at time.Time, n int64) {
 // weekdays are the names of the days, Monday first.
 var weekdays = [7][2]string{{"Mon", "周一"}, {"Tue", "周二"}, {"Wed", "周三"}, {"Thu", "周四"}, {"Fri", "周五"}, {"Sat", "周六"}, {"Sun", "周日"}}
 
-func (w *week) chart(title string) *Chart {
+func (w *weekHours) chart(title string) *Chart {
 	c := &Chart{Kind: ChartWeek, Title: title}
 	for h := range 24 {
 		c.Labels = append(c.Labels, fmt.Sprintf("%02d", h))

@@ -57,7 +57,7 @@ type userReport struct {
 	logins   groups[loginPair]
 	other    int64 // records with another login uid
 	days     *timeline
-	week     week
+	week     weekHours
 	names    docNames
 	handles  handles
 	decrees  []*audit.Parsed
@@ -73,7 +73,7 @@ type loginPair struct {
 func newUserReport(in Input) *userReport {
 	u := &userReport{in: in, id: in.Params["user"], all: newTally(), matters: groups[string]{}, docs: groups[string]{}, programs: groups[string]{},
 		refusals: groups[refusalKey]{}, logins: groups[loginPair]{}, names: docNames{}, handles: handles{}}
-	u.days, u.week = newTimeline(&u.in, "opens", "changes", "refused"), week{in: &u.in}
+	u.days, u.week = newTimeline(&u.in, "opens", "changes", "refused"), weekHours{in: &u.in}
 	return u
 }
 

@@ -59,39 +59,48 @@ func (w *withholder) holds(s string) bool {
 	return found
 }
 
-// find looks for the names in what of a text is not this client's own.
+// find looks for the names; one inside of a name of this client's own does not count.
 func (w *withholder) find(s string) bool {
 	s = fold(s)
-	for _, own := range w.own {
-		for i := stands(s, own); i >= 0; i = stands(s, own) {
-			s = s[:i] + "\x00" + s[i+len(own):]
-		}
-	}
 	for _, name := range w.names {
-		if stands(s, name) >= 0 {
-			return true
+		for at := next(s, name, 0); at >= 0; at = next(s, name, at+1) {
+			if !w.inOwn(s, at, at+len(name)) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// stands is where a name is in a text and does not go on beyond its ends; negative: nowhere.
-func stands(s, name string) int {
-	for at := 0; ; {
+// inOwn says that a part of a text lies within one of the names that may be shown.
+func (w *withholder) inOwn(s string, from, to int) bool {
+	for _, own := range w.own {
+		for at := next(s, own, 0); at >= 0 && at <= from; at = next(s, own, at+1) {
+			if at+len(own) >= to {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// next is where a name stands in a text, from at on, and does not go on beyond its ends; negative: nowhere.
+func next(s, name string, at int) int {
+	for ; at <= len(s); at++ {
 		i := strings.Index(s[at:], name)
 		if i < 0 {
 			return -1
 		}
-		i += at
-		before, _ := utf8.DecodeLastRuneInString(s[:i])
-		after, _ := utf8.DecodeRuneInString(s[i+len(name):])
-		first, n := utf8.DecodeRuneInString(name)
+		at += i
+		before, _ := utf8.DecodeLastRuneInString(s[:at])
+		after, _ := utf8.DecodeRuneInString(s[at+len(name):])
+		first, _ := utf8.DecodeRuneInString(name)
 		last, _ := utf8.DecodeLastRuneInString(name)
 		if !(wordy(first) && wordy(before)) && !(wordy(last) && wordy(after)) {
-			return i
+			return at
 		}
-		at = i + n
 	}
+	return -1
 }
 
 // wordy says that a character is part of an identifier in Latin letters; Han characters have no such bounds.

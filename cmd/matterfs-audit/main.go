@@ -111,8 +111,8 @@ func newRoot(stdout, stderr io.Writer, lang string) *cobra.Command {
 	asJSON := root.PersistentFlags().Bool("json", false, "report as JSON on one line; records as they stand in the log")
 	t := &cli.Tool{Name: "matterfs-audit", Out: stdout, Err: stderr, Lang: lang, JSON: asJSON, Find: find, StoreID: storeID,
 		Ended: func(context.Context) error { return &cli.ExitError{Code: 130} }}
-	root.AddCommand(cli.NewVerify(t), cli.NewTail(t), cli.NewQuery(t), cli.NewCheckpoint(t), cli.NewKey(t), cli.NewProve(t), cli.NewBundle(t),
-		cli.NewExport(t), cli.NewWitness(t))
+	root.AddCommand(cli.NewVerify(t), cli.NewTail(t), cli.NewQuery(t), cli.NewReport(t), cli.NewCheckpoint(t), cli.NewKey(t), cli.NewProve(t),
+		cli.NewBundle(t), cli.NewExport(t), cli.NewWitness(t))
 	return root
 }
 

@@ -19,7 +19,8 @@ func newAudit(a *app) *cobra.Command {
 		Args: cobra.NoArgs, RunE: needVerb,
 	}
 	t := a.auditTool()
-	c.AddCommand(cli.NewVerify(t), cli.NewTail(t), cli.NewQuery(t), cli.NewProve(t), cli.NewBundle(t), cli.NewCheckpoint(t), cli.NewKey(t), cli.NewExport(t), newAuditHold(a))
+	c.AddCommand(cli.NewVerify(t), cli.NewTail(t), cli.NewQuery(t), cli.NewReport(t), cli.NewProve(t), cli.NewBundle(t), cli.NewCheckpoint(t),
+		cli.NewKey(t), cli.NewExport(t), newAuditHold(a))
 	return c
 }
 
