@@ -11,33 +11,33 @@ import (
 
 // clientTexts are what the report says.
 var clientTexts = texts{
-	"report":       {"Access to the documents of client %s", "客户 %s 资料访问报告"},
-	"withheld":     {"[withheld]", "〔略〕"},
-	"matters":      {"Matters", "案件"},
-	"accesses":     {"Every access", "逐条访问记录"},
-	"people":       {"People", "人员"},
-	"days":         {"Over time", "按时间"},
-	"chart":        {"Opens, changes and refusals", "打开、改动与被拒"},
-	"purposes":     {"purposes", "用途"},
-	"target":       {"new name", "新名称"},
-	"decided":      {"by reason of", "依据"},
-	"close.seq":    {"record of the close", "关闭记录号"},
-	"proof":        {"proved", "有证明"},
-	"matters.n":    {"matters opened", "被打开的案件数"},
-	"people.n":     {"people who opened documents", "打开过文件的人数"},
-	"docs.n":       {"documents opened", "被打开的文件数"},
-	"opens.n":      {"opens", "打开次数"},
-	"changes.n":    {"changes", "改动次数"},
-	"read.n":       {"bytes read", "读取量"},
-	"written.n":    {"bytes written", "写入量"},
-	"refused.n":    {"records of refusals", "拒绝记录数"},
-	"attempts.n":   {"refusals, repeats counted", "拒绝次数(含重复)"},
-	"rows.n":       {"records listed below", "以下所列记录数"},
-	"proofs.n":     {"of these with a proof", "其中附有证明"},
-	"noproof.n":    {"without one, because the record itself names others or a wall", "因记录本身涉及他人或隔离墙而不附证明"},
-	"intro.access": {"Each line is a record of the log, under its number: who, when, what, why. The bytes of an open are those of the record of its close. Calls of read and write and listings of folders are counted in these and not listed.", "每行为日志中的一条记录,附记录号:何人、何时、何事、何因。打开一行的字节数取自其关闭记录;逐次读写调用与目录列示不另列。"},
-	"limit.names":  {"Texts in which another client, another client's matter or a name given for this purpose stands are withheld. Names that nobody told the program are not recognised: read the report before it is given away.", "凡含其他客户、其案件或另行指定之名称者,一律略去。程序未获知的名称无法识别,交付前请通读。"},
-	"limit.proof":  {"A proof shows that a record is in the log as it stands, not that nothing else is.", "证明可说明某记录确在日志之中,不能说明日志别无其他。"},
+	"report":          {"Access to the documents of client %s", "客户 %s 资料访问报告"},
+	"withheld":        {"[withheld]", "〔略〕"},
+	"section.matters": {"Matters", "案件"},
+	"accesses":        {"Every access", "逐条访问记录"},
+	"section.people":  {"People", "人员"},
+	"days":            {"Over time", "按时间"},
+	"chart":           {"Opens, changes and refusals", "打开、改动与被拒"},
+	"purposes":        {"purposes", "用途"},
+	"target":          {"new name", "新名称"},
+	"decided":         {"by reason of", "依据"},
+	"close.seq":       {"record of the close", "关闭记录号"},
+	"proof":           {"proved", "有证明"},
+	"matters.n":       {"matters opened", "被打开的案件数"},
+	"people.n":        {"people who opened documents", "打开过文件的人数"},
+	"docs.n":          {"documents opened", "被打开的文件数"},
+	"opens.n":         {"opens", "打开次数"},
+	"changes.n":       {"changes", "改动次数"},
+	"read.n":          {"bytes read", "读取量"},
+	"written.n":       {"bytes written", "写入量"},
+	"refused.n":       {"records of refusals", "拒绝记录数"},
+	"attempts.n":      {"refusals, repeats counted", "拒绝次数(含重复)"},
+	"rows.n":          {"records listed below", "以下所列记录数"},
+	"proofs.n":        {"of these with a proof", "其中附有证明"},
+	"noproof.n":       {"without one, because the record itself names others or a wall", "因记录本身涉及他人或隔离墙而不附证明"},
+	"intro.access":    {"Each line is a record of the log, under its number: who, when, what, why. The bytes of an open are those of the record of its close. Calls of read and write and listings of folders are counted in these and not listed.", "每行为日志中的一条记录,附记录号:何人、何时、何事、何因。打开一行的字节数取自其关闭记录;逐次读写调用与目录列示不另列。"},
+	"limit.names":     {"Texts in which another client, another client's matter or a name given for this purpose stands are withheld. Names that nobody told the program are not recognised: read the report before it is given away.", "凡含其他客户、其案件或另行指定之名称者,一律略去。程序未获知的名称无法识别,交付前请通读。"},
+	"limit.proof":     {"A proof shows that a record is in the log as it stands, not that nothing else is.", "证明可说明某记录确在日志之中,不能说明日志别无其他。"},
 }
 
 func clientSpec() Spec {
@@ -62,7 +62,7 @@ type clientReport struct {
 	matters groups[string]
 	people  groups[string]
 	days    *timeline
-	handles handles
+	handles *handles
 	rows    []*clientRow
 	byOpen  map[*audit.Parsed]*clientRow
 }
@@ -77,7 +77,7 @@ type clientRow struct {
 }
 
 func newClientReport(in Input) (Builder, error) {
-	c := &clientReport{in: in, id: in.Params["client"], all: newTally(), matters: groups[string]{}, people: groups[string]{}, handles: handles{},
+	c := &clientReport{in: in, id: in.Params["client"], all: newTally(), matters: groups[string]{}, people: groups[string]{}, handles: newHandles(),
 		byOpen: map[*audit.Parsed]*clientRow{}}
 	c.days = newTimeline(&c.in, "opens", "changes", "refused")
 	names, own := map[string]bool{}, map[string]bool{c.id: true}

@@ -73,7 +73,7 @@ type matterReport struct {
 	pols     groups[string]
 	days     *timeline
 	names    docNames
-	handles  handles
+	handles  *handles
 	lastUser map[string]string // by document
 	blank    int64             // opens without a purpose
 	events   []*audit.Parsed
@@ -87,7 +87,7 @@ type personDoc struct{ who, doc string }
 func newMatterReport(in Input) *matterReport {
 	m := &matterReport{in: in, id: in.Params["matter"], all: newTally(), people: groups[string]{}, docs: groups[string]{},
 		pairs: groups[personDoc]{}, purposes: groups[[2]string]{}, refusals: groups[refusalKey]{}, pols: groups[string]{},
-		names: docNames{}, handles: handles{}, lastUser: map[string]string{}}
+		names: docNames{}, handles: newHandles(), lastUser: map[string]string{}}
 	m.days = newTimeline(&m.in, "opens", "changes", "refused")
 	return m
 }
@@ -127,7 +127,7 @@ func (m *matterReport) Add(_ []byte, p *audit.Parsed) error {
 	if p.Pol != "" {
 		m.pols.of(p.Pol).add(p, who)
 	}
-	if p.FID != "" || p.Path != "" {
+	if (p.FID != "" || p.Path != "") && (driveEvent(p.Ev) || p.Res == "deny") {
 		m.docs.of(document(p)).add(p, who)
 		m.pairs.of(personDoc{who, document(p)}).add(p, who)
 	}

@@ -66,9 +66,13 @@ func listed(set map[string]bool) string {
 	return strings.Join(slices.Sorted(maps.Keys(set)), "; ")
 }
 
-// section begins a section with the text of its id.
+// section begins a section with the text "section.ID", or that of its id where no column is called so.
 func (in *Input) section(t texts, id, filter string) Section {
-	return Section{ID: id, Title: in.text(t, id), Filter: filter}
+	key := "section." + id
+	if _, ok := t[key]; !ok {
+		key = id
+	}
+	return Section{ID: id, Title: in.text(t, key), Filter: filter}
 }
 
 // timeline counts by day, for a chart.

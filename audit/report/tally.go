@@ -89,23 +89,33 @@ func byAttempts(t *tally) int64 { return t.attempts }
 func bySeq(t *tally) int64      { return -int64(t.firstSeq) }
 
 // handles know who opened what is open, so that the bytes of a close count for them.
-type handles map[uint64]*handle
+type handles struct {
+	open map[uint64]*handle // by number
+	lost int                // whose numbers were given anew, after a crash
+}
 
 type handle struct {
 	who, doc string
 	open     *audit.Parsed
 }
 
+func newHandles() *handles { return &handles{open: map[uint64]*handle{}} }
+
 // take follows a record and says whose it is: of a close, whoever opened the handle. open is the record of that.
-func (h handles) take(p *audit.Parsed, who string) (owner string, open *audit.Parsed) {
+func (h *handles) take(p *audit.Parsed, who string) (owner string, open *audit.Parsed) {
+	if p.H == 0 {
+		return who, nil
+	}
+	x := h.open[p.H]
 	switch classOf(p) {
 	case classOpen:
-		if p.H != 0 {
-			h[p.H] = &handle{who, document(p), p}
+		if x != nil {
+			h.lost++
 		}
+		h.open[p.H] = &handle{who, document(p), p}
 	case classClose:
-		if x := h[p.H]; x != nil && x.doc == document(p) {
-			delete(h, p.H)
+		if x != nil && x.doc == document(p) {
+			delete(h.open, p.H)
 			return x.who, x.open
 		}
 	}
@@ -113,10 +123,10 @@ func (h handles) take(p *audit.Parsed, who string) (owner string, open *audit.Pa
 }
 
 // limits say what a report that counts opens and bytes cannot show.
-func (h handles) limits(in *Input) []string {
+func (h *handles) limits(in *Input) []string {
 	list := []string{in.text(nameTexts, "limit.bytes"), in.text(nameTexts, "limit.mapped"), in.text(nameTexts, "limit.verify")}
-	if len(h) > 0 {
-		list = append(list, in.text(nameTexts, "limit.open", len(h)))
+	if n := len(h.open) + h.lost; n > 0 {
+		list = append(list, in.text(nameTexts, "limit.open", n))
 	}
 	return list
 }

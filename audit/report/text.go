@@ -12,7 +12,7 @@ import (
 
 // textWords are what the text form says by itself, English and Chinese.
 var textWords = texts{
-	"period": {"Period", "期间"}, "first": {"the first record", "首条记录"}, "until": {"to before", "至"}, "made": {"Made", "制作"},
+	"period": {"Period", "期间"}, "first": {"the first record", "首条记录"}, "until": {"to before", "至(不含)"}, "made": {"Made", "制作"},
 	"basis": {"Basis", "依据"}, "records": {"%s records", "%s 条记录"}, "span": {", #%d to #%d, hash of the last %s", ",#%d 至 #%d,末条哈希 %s"},
 	"bad":   {"%d lines are no records, the first: %s", "%d 行不是记录,首处:%s"},
 	"empty": {"(none)", "(无)"}, "left": {"%d more lines are left off", "另有 %d 行未列出"}, "query": {"audit query", "audit query"},

@@ -13,9 +13,7 @@ import (
 var userTexts = texts{
 	"report":       {"Access by %s", "%s 访问情况"},
 	"facts":        {"Role %s, %s.", "角色 %s,状态 %s。"},
-	"matters":      {"matters", "案件数"},
 	"bymatter":     {"Matters", "案件"},
-	"documents":    {"documents", "文件数"},
 	"bydoc":        {"Documents", "文件"},
 	"hours":        {"Hours of the week", "一周时段"},
 	"hours.title":  {"Opens by weekday and hour", "打开次数(按星期与时段)"},
@@ -59,7 +57,7 @@ type userReport struct {
 	days     *timeline
 	week     weekHours
 	names    docNames
-	handles  handles
+	handles  *handles
 	decrees  []*audit.Parsed
 	second   bool
 }
@@ -72,7 +70,7 @@ type loginPair struct {
 
 func newUserReport(in Input) *userReport {
 	u := &userReport{in: in, id: in.Params["user"], all: newTally(), matters: groups[string]{}, docs: groups[string]{}, programs: groups[string]{},
-		refusals: groups[refusalKey]{}, logins: groups[loginPair]{}, names: docNames{}, handles: handles{}}
+		refusals: groups[refusalKey]{}, logins: groups[loginPair]{}, names: docNames{}, handles: newHandles()}
 	u.days, u.week = newTimeline(&u.in, "opens", "changes", "refused"), weekHours{in: &u.in}
 	return u
 }
