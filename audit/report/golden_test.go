@@ -119,7 +119,7 @@ func TestTextAlignsWideLetters(t *testing.T) {
 		t.Errorf("%d rows, the last column begins at %v:\n%s", rows, at, &b)
 	}
 	for line := range strings.SplitSeq(textOf(t, rep, 20), "\n") {
-		if audit.Columns(line) > 40 {
+		if audit.Columns(line) > 50 {
 			t.Errorf("a narrow terminal: %q", line)
 		}
 	}

@@ -10,12 +10,12 @@ import (
 
 // matterTexts are what the report says.
 var matterTexts = texts{
-	"report":    {"Register of matter %s", "案件 %s 访问登记"},
-	"facts":     {"Client %s, level %s, lead %s, %s.", "客户 %s,密级 %s,负责人 %s,状态 %s。"},
-	"people":    {"People", "人员"},
-	"register":  {"Register by person and document", "登记(按人员与文件)"},
-	"documents": {"Documents", "文件"},
-	"days":      {"Over time", "按时间"}, "purposes": {"Purposes stated", "已说明的用途"}, "refusals": {"Refusals", "被拒访问"},
+	"report":            {"Register of matter %s", "案件 %s 访问登记"},
+	"facts":             {"Client %s, level %s, lead %s, %s.", "客户 %s,密级 %s,负责人 %s,状态 %s。"},
+	"section.people":    {"People", "人员"},
+	"register":          {"Register by person and document", "登记(按人员与文件)"},
+	"section.documents": {"Documents", "文件"},
+	"days":              {"Over time", "按时间"}, "purposes": {"Purposes stated", "已说明的用途"}, "refusals": {"Refusals", "被拒访问"},
 	"events":       {"The matter itself: levels, freezes, keys", "案件本身:密级、冻结、密钥"},
 	"policies":     {"Policy changes", "策略变更"},
 	"rights":       {"Who could", "授权情况"},
