@@ -234,7 +234,7 @@ func TestNumbersAreTheSameWithAndWithoutARecordForEachRead(t *testing.T) {
 }
 
 // Numbers of handles begin again with each mount, and a handle may be open at the end.
-func TestBytesCountForWhoOpened(t *testing.T) {
+func TestBytesCountForWhoUsedTheHandle(t *testing.T) {
 	b := &logBuilder{at: time.Date(2026, 11, 2, 1, 0, 0, 0, time.UTC)}
 	open := on(base(0, "open", "ok"), 0, 1)
 	open.H = 7
@@ -242,6 +242,9 @@ func TestBytesCountForWhoOpened(t *testing.T) {
 	again := on(base(1, "open", "ok"), 0, 2) // after a crash, with the same number
 	again.H = 7
 	b.add(again)
+	other := again // somebody else read through the handle and has a close of their own
+	other.Ev, other.User, other.UID, other.OUID, other.Flags = "close", "zhao.lei", 10005, 10002, "read=400,written=0"
+	b.add(other)
 	shut := again
 	shut.Ev, shut.User, shut.Flags = "close", "", "read=10,written=5,extents=0-9"
 	b.add(shut)
@@ -251,7 +254,7 @@ func TestBytesCountForWhoOpened(t *testing.T) {
 	rep := mustMake(t, "matter", input(b.write(t, 100), "en", map[string]string{"matter": "2026-0100"}))
 	people := rep.find(t, "people")
 	at := slices.Index(people.column(t, "user"), Cell("li.na"))
-	if len(people.Table.Rows) != 3 || at < 0 || people.column(t, "read")[at] != int64(10) || people.column(t, "written")[at] != int64(5) {
+	if len(people.Table.Rows) != 4 || people.column(t, "read")[slices.Index(people.column(t, "user"), Cell("zhao.lei"))] != int64(400) || at < 0 || people.column(t, "read")[at] != int64(10) || people.column(t, "written")[at] != int64(5) {
 		t.Errorf("%v", people.Table.Rows)
 	}
 	if !slices.ContainsFunc(rep.Limits, func(s string) bool { return strings.HasPrefix(s, "2 handles were not closed") }) {

@@ -17,8 +17,8 @@
 // Figures and sections state the filter they rest on, so that `audit query` finds the same records, and --count the same number where
 // a figure states one. Rules with thresholds print them.
 //
-// Opens are records of open and create that were allowed. Bytes are those that close records state, and count for whoever opened the
-// handle: a read record may announce more than was read, or stand for many reads, so that it says no more than that something was
+// Opens are records of open and create that were allowed. Bytes are those that close records state, each for who used
+// the handle: a read record may announce more than was read, or stand for many reads, so that it says no more than that something was
 // read. A document is counted once whatever it is called, by its object id. Refusals are counted with their repeats.
 //
 // # What a report is not

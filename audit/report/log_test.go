@@ -86,6 +86,7 @@ func encode(t testing.TB, seq uint64, e event, prev [32]byte) []byte {
 	text("user", r.User)
 	number("uid", int64(r.UID), r.HasUID)
 	number("auid", r.AUID, r.HasUID && r.AUID >= 0)
+	number("ouid", r.OUID, r.HasUID && r.OUID >= 0)
 	text("exe", r.Exe)
 	text("comm", r.Comm)
 	text("matter", r.Matter)
@@ -97,6 +98,9 @@ func encode(t testing.TB, seq uint64, e event, prev [32]byte) []byte {
 	number("h", int64(r.H), r.H != 0)
 	number("off", r.Off, r.HasRange)
 	number("len", r.Len, r.HasRange)
+	number("cover_from", r.CoverFrom, r.CoverTo != 0)
+	number("cover_to", r.CoverTo, r.CoverTo != 0)
+	text("read_ranges", r.ReadRanges)
 	text("rule", r.Rule)
 	text("pol", r.Pol)
 	text("purpose", r.Purpose)
@@ -146,17 +150,21 @@ func (b *logBuilder) session(who, matter, doc int, purpose string, read, written
 	reads.Ev, reads.Flags, reads.HasRange = "read", "", true
 	for off := int64(0); off < read; off += 4096 {
 		if cover && off > 0 {
-			break // one record announced the window
+			break // the record before announced the window
 		}
 		reads.Off, reads.Len = off, min(4096, read-off)
+		if cover {
+			reads.CoverTo = 16 << 20
+		}
 		b.add(reads)
 	}
 	if written > 0 {
 		w := reads
+		w.CoverTo = 0
 		w.Ev, w.Off, w.Len = "write", 0, written
 		b.add(w)
 	}
-	r.Ev, r.Flags = "close", fmt.Sprintf("read=%d,written=%d", read, written)
+	r.Ev, r.Flags, r.ReadRanges = "close", fmt.Sprintf("read=%d,written=%d", read, written), fmt.Sprintf("0-%d", read)
 	b.add(r)
 }
 

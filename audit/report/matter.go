@@ -57,7 +57,7 @@ func matterSpec() Spec {
 //	opens      open and create, allowed
 //	changes    create, write, writeback, mkdir, symlink, unlink, rmdir, rename, setattr, setxattr, done
 //	refused    refusals, each with its repeats
-//	bytes      as close records state them, for whoever opened the handle
+//	bytes      as close records state them, for each person who used the handle
 //	people, documents    of those opens; documents by object id
 //
 // A second pass finds the records of the policy in the period; those whose note names somebody who used the matter say so.

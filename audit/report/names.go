@@ -54,8 +54,8 @@ var nameTexts = texts{
 	"records": {"records", "记录数"}, "program": {"program", "程序"}, "attempts": {"attempts", "拒绝次数"}, "note": {"note", "说明"},
 	"matters": {"matters", "案件数"}, "weekday": {"weekday", "星期"}, "summary": {"Summary", "概要"}, "none": {"not stated", "未说明"},
 
-	"limit.bytes": {"Bytes are those of handles closed in the period, as each close record states them, and count for whoever opened the handle.",
-		"字节数取自期间内关闭的文件句柄(以关闭记录所载为准),计入打开者名下。"},
+	"limit.bytes": {"Bytes are those that the close records of the period state, for each person who used the handle; what is written back of a mapping counts for whoever opened it.",
+		"字节数以期间内的关闭记录所载为准,按使用句柄的人员分别计算;内存映射的回写计入打开者名下。"},
 	"limit.verify": {"The report is not verified: audit verify tells whether the log is whole.", "本报告未校验日志;日志是否完整请用 audit verify 查验。"},
 	"limit.mapped": {"What was read again through a mapping after its first fill is not in the log.", "经内存映射再次读取的内容,首次载入之后不再记录。"},
 	"limit.open":   {"%d handles were not closed in the period: their bytes are not counted.", "期间内有 %d 个文件句柄尚未关闭,其字节数未计入。"},

@@ -101,7 +101,8 @@ type handle struct {
 
 func newHandles() *handles { return &handles{open: map[uint64]*handle{}} }
 
-// take follows a record and says whose it is: of a close, whoever opened the handle. open is the record of that.
+// take follows a record and says whose it is: of a close, whoever opened the handle, for the close may come when the opener is nobody
+// any more. open is the record of that. Everybody else who used the handle has a close of their own before, with ouid for the opener.
 func (h *handles) take(p *audit.Parsed, who string) (owner string, open *audit.Parsed) {
 	if p.H == 0 {
 		return who, nil
@@ -114,7 +115,7 @@ func (h *handles) take(p *audit.Parsed, who string) (owner string, open *audit.P
 		}
 		h.open[p.H] = &handle{who, document(p), p}
 	case classClose:
-		if x != nil && x.doc == document(p) {
+		if x != nil && x.doc == document(p) && p.OUID < 0 {
 			delete(h.open, p.H)
 			return x.who, x.open
 		}
