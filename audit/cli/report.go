@@ -205,7 +205,7 @@ func isA[T error](err error) bool {
 // input is what the report is made from, but for the facts.
 func (t *Tool) input(at Place, o reportFlags) (in report.Input, err error) {
 	q := queryFlags{index: o.index, noIndex: o.noIndex}
-	in = report.Input{Params: o.params, Lang: o.lang, Now: time.Now(), Log: audit.QueryOptions{Dir: at.Log, IndexDir: q.indexDir(at.Log)}}
+	in = report.Input{Params: o.params, Lang: o.lang, Now: time.Now().Truncate(time.Microsecond), Log: audit.QueryOptions{Dir: at.Log, IndexDir: q.indexDir(at.Log)}}
 	if in.Lang == "" {
 		in.Lang = t.Lang
 	}

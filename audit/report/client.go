@@ -16,22 +16,11 @@ var clientTexts = texts{
 	"section.matters": {"Matters", "案件"},
 	"accesses":        {"Every access", "逐条访问记录"},
 	"section.people":  {"People", "人员"},
-	"days":            {"Over time", "按时间"},
-	"chart":           {"Opens, changes and refusals", "打开、改动与被拒"},
 	"purposes":        {"purposes", "用途"},
 	"target":          {"new name", "新名称"},
 	"decided":         {"by reason of", "依据"},
 	"close.seq":       {"record of the close", "关闭记录号"},
 	"proof":           {"proved", "有证明"},
-	"matters.n":       {"matters opened", "被打开的案件数"},
-	"people.n":        {"people who opened documents", "打开过文件的人数"},
-	"docs.n":          {"documents opened", "被打开的文件数"},
-	"opens.n":         {"opens", "打开次数"},
-	"changes.n":       {"changes", "改动次数"},
-	"read.n":          {"bytes read", "读取量"},
-	"written.n":       {"bytes written", "写入量"},
-	"refused.n":       {"records of refusals", "拒绝记录数"},
-	"attempts.n":      {"refusals, repeats counted", "拒绝次数(含重复)"},
 	"rows.n":          {"records listed below", "以下所列记录数"},
 	"proofs.n":        {"of these with a proof", "其中附有证明"},
 	"noproof.n":       {"without one, because the record itself names others or a wall", "因记录本身涉及他人或隔离墙而不附证明"},
@@ -79,7 +68,7 @@ type clientRow struct {
 func newClientReport(in Input) (Builder, error) {
 	c := &clientReport{in: in, id: in.Params["client"], all: newTally(), matters: groups[string]{}, people: groups[string]{}, handles: newHandles(),
 		byOpen: map[*audit.Parsed]*clientRow{}}
-	c.days = newTimeline(&c.in, "opens", "changes", "refused")
+	c.days = newWorkline(&c.in)
 	names, own := map[string]bool{}, map[string]bool{c.id: true}
 	if err := c.logNames(names, own); err != nil {
 		return nil, err
@@ -154,7 +143,7 @@ func (c *clientReport) Add(line []byte, p *audit.Parsed) error {
 	c.all.add(p, who)
 	c.matters.of(p.Matter).add(p, who)
 	c.people.of(who).add(p, who)
-	c.count(p)
+	c.days.work(p)
 	if row := c.byOpen[open]; open != nil && row != nil {
 		row.read, row.written = totals(p)
 		row.close = p.Seq
@@ -189,23 +178,11 @@ func (c *clientReport) lists(p *audit.Parsed) bool {
 	return true
 }
 
-func (c *clientReport) count(p *audit.Parsed) {
-	if changed(p) {
-		c.days.add(p.Time, 1, 1)
-	}
-	switch classOf(p) {
-	case classOpen:
-		c.days.add(p.Time, 0, 1)
-	case classRefused:
-		c.days.add(p.Time, 2, attempts(p))
-	}
-}
-
 // Report implements Builder.
 func (c *clientReport) Report() (*Report, error) {
 	in := &c.in
 	rep := &Report{Title: in.text(clientTexts, "report", c.id), Proofs: c.proofs(),
-		Sections: []Section{c.summary(), c.overTime(), c.matterSection(), c.peopleSection(), c.accesses()},
+		Sections: []Section{c.summary(), c.days.section(clientTexts), c.matterSection(), c.peopleSection(), c.accesses()},
 		Limits:   append(c.handles.limits(in), in.text(clientTexts, "limit.names"), in.text(clientTexts, "limit.proof"))}
 	return rep, nil
 }
@@ -233,20 +210,10 @@ func (c *clientReport) summary() Section {
 			proved++
 		}
 	}
-	s.Figures = []Figure{
-		in.figure(clientTexts, "matters.n", int64(len(all.matters)), ""), in.figure(clientTexts, "people.n", int64(len(all.people)), ""),
-		in.figure(clientTexts, "docs.n", int64(len(all.docs)), ""), in.figure(clientTexts, "opens.n", all.opens, f+" "+openFilter),
-		in.figure(clientTexts, "changes.n", all.changes, f+" "+changeFilter), in.bytesFigure(clientTexts, "read.n", all.read),
-		in.bytesFigure(clientTexts, "written.n", all.written), in.figure(clientTexts, "refused.n", all.refused, f+" "+refuseFilter),
-		in.figure(clientTexts, "attempts.n", all.attempts, ""), in.figure(clientTexts, "rows.n", int64(len(c.rows)), ""),
-		in.figure(clientTexts, "proofs.n", proved, ""), in.figure(clientTexts, "noproof.n", int64(len(c.rows))-proved, ""),
-	}
-	return s
-}
-
-func (c *clientReport) overTime() Section {
-	s := c.in.section(clientTexts, "days", "")
-	s.Chart = c.days.chart(clientTexts, "chart")
+	s.Figures = append([]Figure{in.figure(clientTexts, "matters.n", int64(len(all.matters)), ""),
+		in.figure(clientTexts, "people.n", int64(len(all.people)), ""), in.figure(clientTexts, "docs.n", int64(len(all.docs)), "")}, in.workFigures(all, f)...)
+	s.Figures = append(s.Figures, in.figure(clientTexts, "rows.n", int64(len(c.rows)), ""), in.figure(clientTexts, "proofs.n", proved, ""),
+		in.figure(clientTexts, "noproof.n", int64(len(c.rows))-proved, ""))
 	return s
 }
 

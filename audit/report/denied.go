@@ -136,7 +136,7 @@ func (d *deniedReport) Report() (*Report, error) {
 		}
 	}
 	return &Report{Title: in.text(deniedTexts, "report"), Limits: []string{in.text(nameTexts, "limit.verify")},
-		Sections: []Section{d.summary(), d.overTime(), d.byUser(), d.byRule(), d.byMatter(), d.details(), d.nearSection()}}, nil
+		Sections: []Section{d.summary(), d.days.section(deniedTexts), d.byUser(), d.byRule(), d.byMatter(), d.details(), d.nearSection()}}, nil
 }
 
 // knownParams refuses a user or a matter that was asked for and that nobody knows.
@@ -170,12 +170,6 @@ func (d *deniedReport) summary() Section {
 		in.figure(deniedTexts, "people.n", int64(len(d.users)), ""), in.figure(deniedTexts, "nobody.n", int64(len(d.nobody)), ""),
 		in.figure(deniedTexts, "matters.n", int64(matters), ""), in.figure(deniedTexts, "near.n", int64(len(d.allowed)), ""),
 	}
-	return s
-}
-
-func (d *deniedReport) overTime() Section {
-	s := d.in.section(deniedTexts, "days", "")
-	s.Chart = d.days.chart(deniedTexts, "chart")
 	return s
 }
 

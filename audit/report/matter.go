@@ -15,35 +15,26 @@ var matterTexts = texts{
 	"section.people":    {"People", "人员"},
 	"register":          {"Register by person and document", "登记(按人员与文件)"},
 	"section.documents": {"Documents", "文件"},
-	"days":              {"Over time", "按时间"}, "purposes": {"Purposes stated", "已说明的用途"}, "refusals": {"Refusals", "被拒访问"},
-	"events":       {"The matter itself: levels, freezes, keys", "案件本身:密级、冻结、密钥"},
-	"policies":     {"Policy changes", "策略变更"},
-	"rights":       {"Who could", "授权情况"},
-	"folder":       {"folder", "文件夹"},
-	"rights.col":   {"rights", "权限"},
-	"from":         {"from", "自"},
-	"to":           {"to", "至"},
-	"concerns":     {"names people of this matter", "提及本案人员"},
-	"inforce":      {"Policies under which it was accessed", "访问时生效的策略"},
-	"intro.reg":    {"Each line is one person and one document; a document keeps its line when it is renamed.", "每行为一人一文件;文件改名后仍为同一行。"},
-	"intro.pol":    {"A policy is one for all matters. Its record names the first people whose access changed; which of them used this matter is said here.", "策略适用于全部案件;其记录列出权限有变者的前几名,此处标明其中访问过本案的人员。"},
-	"intro.inf":    {"A policy is named by the beginning of its hash.", "策略以其哈希值前段为名。"},
-	"people.n":     {"people who opened documents", "打开过文件的人数"},
-	"docs.n":       {"documents opened", "被打开的文件数"},
-	"refused.n":    {"records of refusals", "拒绝记录数"},
-	"attempts.n":   {"refusals, repeats counted", "拒绝次数(含重复)"},
-	"purposes.n":   {"purposes stated", "已说明的用途数"},
-	"nopurpose":    {"opens without a purpose", "未说明用途的打开次数"},
-	"opens.n":      {"opens", "打开次数"},
-	"changes.n":    {"changes", "改动次数"},
-	"read.n":       {"bytes read", "读取量"},
-	"written.n":    {"bytes written", "写入量"},
-	"pol":          {"policy", "策略"},
-	"read?":        {"read", "已读取"},
-	"last.user":    {"last opened by", "最近打开者"},
-	"purposes.col": {"purposes", "用途"},
-	"chart":        {"Opens, changes and refusals", "打开、改动与被拒"},
-	"refused":      {"refused", "被拒次数"},
+	"purposes":          {"Purposes stated", "已说明的用途"},
+	"events":            {"The matter itself: levels, freezes, keys", "案件本身:密级、冻结、密钥"},
+	"policies":          {"Policy changes", "策略变更"},
+	"rights":            {"Who could", "授权情况"},
+	"folder":            {"folder", "文件夹"},
+	"rights.col":        {"rights", "权限"},
+	"from":              {"from", "自"},
+	"to":                {"to", "至"},
+	"concerns":          {"names people of this matter", "提及本案人员"},
+	"inforce":           {"Policies under which it was accessed", "访问时生效的策略"},
+	"intro.reg":         {"Each line is one person and one document; a document keeps its line when it is renamed.", "每行为一人一文件;文件改名后仍为同一行。"},
+	"intro.pol":         {"A policy is one for all matters. Its record names the first people whose access changed; which of them used this matter is said here.", "策略适用于全部案件;其记录列出权限有变者的前几名,此处标明其中访问过本案的人员。"},
+	"intro.inf":         {"A policy is named by the beginning of its hash.", "策略以其哈希值前段为名。"},
+	"purposes.n":        {"purposes stated", "已说明的用途数"},
+	"nopurpose":         {"opens without a purpose", "未说明用途的打开次数"},
+	"pol":               {"policy", "策略"},
+	"read?":             {"read", "已读取"},
+	"last.user":         {"last opened by", "最近打开者"},
+	"purposes.col":      {"purposes", "用途"},
+	"refused":           {"refused", "被拒次数"},
 }
 
 func matterSpec() Spec {
@@ -88,7 +79,7 @@ func newMatterReport(in Input) *matterReport {
 	m := &matterReport{in: in, id: in.Params["matter"], all: newTally(), people: groups[string]{}, docs: groups[string]{},
 		pairs: groups[personDoc]{}, purposes: groups[[2]string]{}, refusals: groups[refusalKey]{}, pols: groups[string]{},
 		names: docNames{}, handles: newHandles(), lastUser: map[string]string{}}
-	m.days = newTimeline(&m.in, "opens", "changes", "refused")
+	m.days = newWorkline(&m.in)
 	return m
 }
 
@@ -140,18 +131,14 @@ func (m *matterReport) count(p *audit.Parsed, who string) {
 	if p.Purpose != "" {
 		m.purposes.of([2]string{who, p.Purpose}).add(p, who)
 	}
-	if changed(p) {
-		m.days.add(p.Time, 1, 1)
-	}
+	m.days.work(p)
 	switch classOf(p) {
 	case classOpen:
-		m.days.add(p.Time, 0, 1)
 		m.lastUser[document(p)] = who
 		if p.Purpose == "" {
 			m.blank++
 		}
 	case classRefused:
-		m.days.add(p.Time, 2, attempts(p))
 		m.refusals.of(refusalOf(p, who)).add(p, who)
 	}
 }
@@ -174,7 +161,7 @@ func (m *matterReport) Report() (*Report, error) {
 			return nil, err
 		}
 	}
-	sections := []Section{m.summary(), m.overTime(), m.peopleSection(), m.register(), m.documents(), m.purposeSection(), m.refused(),
+	sections := []Section{m.summary(), m.days.section(matterTexts), m.peopleSection(), m.register(), m.documents(), m.purposeSection(), m.refused(),
 		m.eventSection(), m.policySection(), m.inForce()}
 	return &Report{Title: in.text(matterTexts, "report", in.matter(m.id)), Sections: append(sections, m.rights()...), Limits: m.handles.limits(in)}, nil
 }
@@ -186,19 +173,10 @@ func (m *matterReport) summary() Section {
 		x := in.Facts.Matters[m.id]
 		s.Intro = in.text(matterTexts, "facts", x.Client, x.Level, in.person(x.Lead), x.Status)
 	}
-	s.Figures = []Figure{
-		in.figure(matterTexts, "people.n", int64(len(all.people)), ""), in.figure(matterTexts, "docs.n", int64(len(all.docs)), ""),
-		in.figure(matterTexts, "opens.n", all.opens, f+" "+openFilter), in.figure(matterTexts, "changes.n", all.changes, f+" "+changeFilter),
-		in.bytesFigure(matterTexts, "read.n", all.read), in.bytesFigure(matterTexts, "written.n", all.written),
-		in.figure(matterTexts, "refused.n", all.refused, f+" "+refuseFilter), in.figure(matterTexts, "attempts.n", all.attempts, ""),
-		in.figure(matterTexts, "purposes.n", int64(len(all.purpose)), ""), in.figure(matterTexts, "nopurpose", m.blank, f+" "+openFilter+" purpose="),
-	}
-	return s
-}
-
-func (m *matterReport) overTime() Section {
-	s := m.in.section(matterTexts, "days", "")
-	s.Chart = m.days.chart(matterTexts, "chart")
+	s.Figures = append([]Figure{in.figure(matterTexts, "people.n", int64(len(all.people)), ""), in.figure(matterTexts, "docs.n", int64(len(all.docs)), "")},
+		in.workFigures(all, f)...)
+	s.Figures = append(s.Figures, in.figure(matterTexts, "purposes.n", int64(len(all.purpose)), ""),
+		in.figure(matterTexts, "nopurpose", m.blank, f+" "+openFilter+" purpose="))
 	return s
 }
 

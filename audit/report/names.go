@@ -54,6 +54,11 @@ var nameTexts = texts{
 	"records": {"records", "记录数"}, "program": {"program", "程序"}, "attempts": {"attempts", "拒绝次数"}, "note": {"note", "说明"},
 	"matters": {"matters", "案件数"}, "weekday": {"weekday", "星期"}, "summary": {"Summary", "概要"}, "none": {"not stated", "未说明"},
 
+	"opens.n": {"opens", "打开次数"}, "changes.n": {"changes", "改动次数"}, "read.n": {"bytes read", "读取量"}, "written.n": {"bytes written", "写入量"},
+	"refused.n": {"records of refusals", "拒绝记录数"}, "attempts.n": {"refusals, repeats counted", "拒绝次数(含重复)"},
+	"days": {"Over time", "按时间"}, "chart": {"Opens, changes and refusals", "打开、改动与被拒"}, "refusals": {"Refusals", "被拒访问"},
+	"people.n": {"people who opened documents", "打开过文件的人数"}, "docs.n": {"documents opened", "被打开的文件数"}, "matters.n": {"matters opened", "被打开的案件数"},
+
 	"limit.bytes": {"Bytes are those that the close records of the period state, for each person who used the handle; what is written back of a mapping counts for whoever opened it.",
 		"字节数以期间内的关闭记录所载为准,按使用句柄的人员分别计算;内存映射的回写计入打开者名下。"},
 	"limit.verify": {"The report is not verified: audit verify tells whether the log is whole.", "本报告未校验日志;日志是否完整请用 audit verify 查验。"},

@@ -61,6 +61,15 @@ func (in *Input) bytesFigure(t texts, id string, n int64) Figure {
 	return Figure{ID: id, Label: in.text(t, id), Value: n, Kind: Bytes}
 }
 
+// workFigures are what every report of work counts; f chooses its records.
+func (in *Input) workFigures(n *tally, f string) []Figure {
+	return []Figure{
+		in.figure(nameTexts, "opens.n", n.opens, f+" "+openFilter), in.figure(nameTexts, "changes.n", n.changes, f+" "+changeFilter),
+		in.bytesFigure(nameTexts, "read.n", n.read), in.bytesFigure(nameTexts, "written.n", n.written),
+		in.figure(nameTexts, "refused.n", n.refused, f+" "+refuseFilter), in.figure(nameTexts, "attempts.n", n.attempts, ""),
+	}
+}
+
 // listed are the members of a set in order, as one cell.
 func listed(set map[string]bool) string {
 	return strings.Join(slices.Sorted(maps.Keys(set)), "; ")
@@ -92,6 +101,29 @@ func (t *timeline) add(at time.Time, series int, n int64) {
 		t.days[day] = make([]float64, len(t.series))
 	}
 	t.days[day][series] += float64(n)
+}
+
+// newWorkline is a timeline of opens, changes and refusals.
+func newWorkline(in *Input) *timeline { return newTimeline(in, "opens", "changes", "refused") }
+
+// work counts a record in a workline.
+func (t *timeline) work(p *audit.Parsed) {
+	if changed(p) {
+		t.add(p.Time, 1, 1)
+	}
+	switch classOf(p) {
+	case classOpen:
+		t.add(p.Time, 0, 1)
+	case classRefused:
+		t.add(p.Time, 2, attempts(p))
+	}
+}
+
+// section is the timeline by itself.
+func (t *timeline) section(tx texts) Section {
+	s := t.in.section(tx, "days", "")
+	s.Chart = t.chart(tx, "chart")
+	return s
 }
 
 // The most columns of a chart that are days, and that are weeks; then they are months.

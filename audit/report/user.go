@@ -17,10 +17,7 @@ var userTexts = texts{
 	"bydoc":        {"Documents", "文件"},
 	"hours":        {"Hours of the week", "一周时段"},
 	"hours.title":  {"Opens by weekday and hour", "打开次数(按星期与时段)"},
-	"days":         {"Over time", "按时间"},
-	"chart":        {"Opens, changes and refusals", "打开、改动与被拒"},
 	"programs":     {"Programs", "程序"},
-	"refusals":     {"Refusals", "被拒访问"},
 	"logins":       {"Another login", "登录身份不符"},
 	"intro.logins": {"Records in which the uid that the person logged in with is not the uid that acted, as with su or sudo.", "登录uid与操作uid不同的记录,例如经 su 或 sudo。"},
 	"decrees":      {"Stopped and let on again", "停用与恢复"},
@@ -28,10 +25,7 @@ var userTexts = texts{
 	"auid":         {"login uid", "登录uid"},
 	"login":        {"login", "登录者"},
 	"uid":          {"uid", "uid"},
-	"matters.n":    {"matters opened", "打开过的案件数"}, "docs.n": {"documents opened", "打开过的文件数"},
-	"opens.n": {"opens", "打开次数"}, "changes.n": {"changes", "改动次数"}, "read.n": {"bytes read", "读取量"}, "written.n": {"bytes written", "写入量"},
-	"refused.n": {"records of refusals", "拒绝记录数"}, "attempts.n": {"refusals, repeats counted", "拒绝次数(含重复)"},
-	"logins.n": {"records with another login uid", "登录uid不符的记录数"}, "programs.n": {"programs", "程序数"},
+	"logins.n":     {"records with another login uid", "登录uid不符的记录数"}, "programs.n": {"programs", "程序数"},
 	"first.seq": {"first record", "首条记录"}, "last.seq": {"last record", "末条记录"},
 }
 
@@ -71,7 +65,7 @@ type loginPair struct {
 func newUserReport(in Input) *userReport {
 	u := &userReport{in: in, id: in.Params["user"], all: newTally(), matters: groups[string]{}, docs: groups[string]{}, programs: groups[string]{},
 		refusals: groups[refusalKey]{}, logins: groups[loginPair]{}, names: docNames{}, handles: newHandles()}
-	u.days, u.week = newTimeline(&u.in, "opens", "changes", "refused"), weekHours{in: &u.in}
+	u.days, u.week = newWorkline(&u.in), weekHours{in: &u.in}
 	return u
 }
 
@@ -119,15 +113,11 @@ func (u *userReport) Add(_ []byte, p *audit.Parsed) error {
 
 // count takes down what is counted by time and rule.
 func (u *userReport) count(p *audit.Parsed) {
-	if changed(p) {
-		u.days.add(p.Time, 1, 1)
-	}
+	u.days.work(p)
 	switch classOf(p) {
 	case classOpen:
-		u.days.add(p.Time, 0, 1)
 		u.week.add(p.Time, 1)
 	case classRefused:
-		u.days.add(p.Time, 2, attempts(p))
 		u.refusals.of(refusalOf(p, u.id)).add(p, u.id)
 	}
 }
@@ -145,7 +135,7 @@ func (u *userReport) Report() (*Report, error) {
 		}
 	}
 	return &Report{Title: in.text(userTexts, "report", in.person(u.id)), Limits: u.handles.limits(in),
-		Sections: []Section{u.summary(), u.overTime(), u.hours(), u.matterSection(), u.documents(), u.programSection(), u.refused(), u.loginSection(), u.decreeSection()}}, nil
+		Sections: []Section{u.summary(), u.days.section(userTexts), u.hours(), u.matterSection(), u.documents(), u.programSection(), u.refused(), u.loginSection(), u.decreeSection()}}, nil
 }
 
 func (u *userReport) summary() Section {
@@ -157,19 +147,9 @@ func (u *userReport) summary() Section {
 	}
 	logins := in.figure(userTexts, "logins.n", u.other, u.loginFilter())
 	logins.Alarm = u.other > 0
-	s.Figures = []Figure{
-		in.figure(userTexts, "matters.n", int64(len(all.matters)), ""), in.figure(userTexts, "docs.n", int64(len(all.docs)), ""),
-		in.figure(userTexts, "opens.n", all.opens, f+" "+openFilter), in.figure(userTexts, "changes.n", all.changes, f+" "+changeFilter),
-		in.bytesFigure(userTexts, "read.n", all.read), in.bytesFigure(userTexts, "written.n", all.written),
-		in.figure(userTexts, "refused.n", all.refused, f+" "+refuseFilter), in.figure(userTexts, "attempts.n", all.attempts, ""),
-		in.figure(userTexts, "programs.n", int64(len(u.programs)), ""), logins,
-	}
-	return s
-}
-
-func (u *userReport) overTime() Section {
-	s := u.in.section(userTexts, "days", "")
-	s.Chart = u.days.chart(userTexts, "chart")
+	s.Figures = append([]Figure{in.figure(userTexts, "matters.n", int64(len(all.matters)), ""), in.figure(userTexts, "docs.n", int64(len(all.docs)), "")},
+		in.workFigures(all, f)...)
+	s.Figures = append(s.Figures, in.figure(userTexts, "programs.n", int64(len(u.programs)), ""), logins)
 	return s
 }
 
