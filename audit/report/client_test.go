@@ -239,3 +239,20 @@ func TestClientWhoIsNotThere(t *testing.T) {
 		t.Error("no hint")
 	}
 }
+
+// A key that this program does not know is looked at too before a line is given away.
+func TestLineWithAnUnknownKeyIsNotGivenAway(t *testing.T) {
+	w := newWithholder("X", map[string]bool{"C0091": true}, nil)
+	e := event{time.Date(2026, 11, 2, 1, 0, 0, 0, time.UTC), on(base(0, "open", "ok"), 0, 1)}
+	line := encode(t, 1, e, [32]byte{})
+	for text, want := range map[string]bool{"C0091": false, "C0090": true} {
+		l := bytes.Replace(line, []byte(`,"prev"`), []byte(`,"seen_with":"`+text+`","prev"`), 1)
+		p, err := audit.ParseLine(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.record(l, p) != want {
+			t.Errorf("%s: %v", text, !want)
+		}
+	}
+}

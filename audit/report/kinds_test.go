@@ -338,3 +338,13 @@ func checkCell(t *testing.T, where string, k Kind, c Cell) {
 		t.Errorf("%s: a cell of kind %s holds %T", where, k, c)
 	}
 }
+
+// Whoever opened something first and was refused later did not get past a refusal.
+func TestAllowedThenRefusedIsNoNearMiss(t *testing.T) {
+	b := &logBuilder{at: time.Date(2026, 11, 2, 1, 0, 0, 0, time.UTC)}
+	b.session(1, 2, 1, "", 10, 0, true)
+	b.refuse(1, 2, "member.expired", 1)
+	if rep := mustMake(t, "denied", input(b.write(t, 100), "en", nil)); rep.value(t, "near.n") != int64(0) {
+		t.Errorf("%v", rep.find(t, "near").Table.Rows)
+	}
+}
