@@ -157,9 +157,11 @@ func (a *anomalies) excess(l *life, k excessKind) (list []finding) {
 			continue
 		}
 		past := l.active(d.number, a.rules.past)
-		s, from := spreadOf(k.values(past)), "expected.own"
+		s := spreadOf(k.values(past))
+		from, args := "expected.own", []any{a.amount(k.kind, s.median), a.amount(k.kind, s.mad), s.n}
 		if len(past) < a.rules.minDays {
-			s, from = a.firm[k.id], "expected.firm"
+			s = a.firm[k.id]
+			from, args = "expected.firm", []any{a.amount(k.kind, s.median), a.amount(k.kind, s.mad), s.n, len(past)}
 		}
 		limit := s.median + float64(a.rules.mads)*madScale*s.mad
 		if float64(m.n) <= limit {
@@ -167,7 +169,7 @@ func (a *anomalies) excess(l *life, k excessKind) (list []finding) {
 		}
 		f := a.onDay(l, d, k.cond)
 		f.observed = a.in.text(anomalyTexts, k.id+".observed", showInt(k.kind, m.n))
-		f.expected = a.in.text(anomalyTexts, from, a.amount(k.kind, s.median), a.amount(k.kind, s.mad), s.n, len(past))
+		f.expected = a.in.text(anomalyTexts, from, args...)
 		f.threshold = a.in.text(anomalyTexts, "threshold.mad", showInt(k.kind, least), a.amount(k.kind, s.median), a.rules.mads, a.amount(k.kind, s.mad),
 			a.amount(k.kind, max(limit, float64(least))))
 		f.ratio, f.seqs = float64(m.n)/max(limit, float64(least)), m.seqs
@@ -180,7 +182,7 @@ func (a *anomalies) amount(k Kind, f float64) string {
 	if k == Bytes {
 		return byteCount(int64(f))
 	}
-	return strconv.FormatFloat(f, 'f', -1, 64)
+	return strconv.FormatFloat(math.Round(f*10)/10, 'f', -1, 64)
 }
 
 // fewDocs is a ratio for findings that are one by their being there: the number of documents, ten of them for once.

@@ -145,7 +145,7 @@ func seqCondition(seqs []uint64) string {
 // odd shows when work is done, as what the hours of the firm are compared with.
 func (a *anomalies) odd() Section {
 	s := a.in.section(anomalyTexts, "odd", a.Filter())
-	w := week{in: &a.in}
+	w := weekHours{in: &a.in}
 	for _, l := range a.lives {
 		for _, d := range l.period() {
 			for i := range d.slots {
