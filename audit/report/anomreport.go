@@ -1,6 +1,8 @@
 package report
 
 import (
+	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -49,24 +51,24 @@ func (a *anomalies) summary(list []finding) Section {
 	s.Figures = []Figure{in.figure(anomalyTexts, "found", int64(len(list)), ""), in.figure(anomalyTexts, "people.n", int64(len(people)), ""),
 		in.figure(anomalyTexts, "days.n", int64(days), ""), in.figure(anomalyTexts, "past.n", int64(old), ""),
 		in.figure(anomalyTexts, "young.n", int64(young), ""), in.figure(anomalyTexts, "known.n", int64(a.known), "")}
-	s.Figures[0].Alarm = len(list) > 0
-	line := newTimeline(in, detectorTitles()...)
-	for _, f := range list {
-		line.add(f.from, detectorIndex(f.kind), 1)
-	}
-	s.Chart = line.chart(anomalyTexts, "chart")
+	s.Chart = a.overTime(list)
 	return s
 }
 
-func detectorTitles() (ids []string) {
-	for _, d := range detectors() {
-		ids = append(ids, "kind."+d.id)
+// overTime is a chart of the kinds that were found, the most frequent first.
+func (a *anomalies) overTime(list []finding) *Chart {
+	number := map[string]int{}
+	for _, f := range list {
+		number["kind."+f.kind]++
 	}
-	return ids
-}
-
-func detectorIndex(id string) int {
-	return slices.IndexFunc(detectors(), func(d detector) bool { return d.id == id })
+	kinds := slices.SortedFunc(maps.Keys(number), func(x, y string) int {
+		return cmp.Or(cmp.Compare(number[y], number[x]), strings.Compare(x, y))
+	})
+	line := newTimeline(&a.in, kinds...)
+	for _, f := range list {
+		line.add(f.from, slices.Index(kinds, "kind."+f.kind), 1)
+	}
+	return line.chart(anomalyTexts, "chart")
 }
 
 // people adds up what was found of each.
@@ -84,7 +86,7 @@ func (a *anomalies) people(list []finding) Section {
 		kinds[f.who][a.in.text(anomalyTexts, "kind."+f.kind)] = true
 	}
 	slices.SortStableFunc(order, func(x, y string) int {
-		return cmpFloat(sum[y], sum[x])
+		return cmp.Compare(sum[y], sum[x])
 	})
 	t := a.in.table(anomalyTexts, "user", "weight:number", "findings:number", "kinds")
 	c := &Chart{Kind: ChartBars, Title: a.in.text(anomalyTexts, "weights"), Series: []Series{{Name: a.in.text(anomalyTexts, "weight")}}}
@@ -99,16 +101,6 @@ func (a *anomalies) people(list []finding) Section {
 		s.Chart = c
 	}
 	return s
-}
-
-func cmpFloat(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // whole rounds a weight up, so that none is nothing.

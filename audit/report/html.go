@@ -58,7 +58,7 @@ func newPage(r *Report) (*page, error) {
 func (p *page) funcs() template.FuncMap {
 	return template.FuncMap{
 		"text": parts, "value": p.value, "table": p.table, "chart": p.chart, "moment": p.moment, "seq": showSeq,
-		"count": func(n uint64) string { return thousands(int64(n)) }, "filters": filters, "shell": shellQuote,
+		"count": func(n uint64) string { return thousands(int64(n)) }, "filters": filters, "shell": shellQuote, "layout": layout,
 	}
 }
 
@@ -84,7 +84,38 @@ func (p *page) Period() string {
 }
 
 // Contents says whether the report is long enough for a table of contents.
-func (p *page) Contents() bool { return len(p.Sections) > 3 }
+func (p *page) Contents() bool {
+	rows := 0
+	for _, s := range p.Sections {
+		if s.Table != nil {
+			rows += len(s.Table.Rows)
+		}
+	}
+	return len(p.Sections) > 3 && rows > longReport
+}
+
+// FewParams says that the parameters stand in the header; many stand at the end.
+func (p *page) FewParams() bool { return len(p.Params) <= headParams }
+
+const (
+	longReport = 40 // rows of tables
+	headParams = 5
+)
+
+// layout says how a section stands on the page: a table of many columns on a sheet turned across, a short chart of bars beside its
+// neighbour.
+func layout(s Section) string {
+	switch {
+	case s.Table != nil && len(s.Table.Columns) > manyColumns:
+		return "across"
+	case s.Table == nil && s.Sign == nil && s.Figures == nil && s.Chart != nil && s.Chart.Kind == ChartBars && len(s.Chart.Labels) <= halfBars:
+		return "half"
+	}
+	return ""
+}
+
+// halfBars is how many bars are few.
+const halfBars = 6
 
 // filters are those of the figures of a section, each with its label.
 func filters(s Section) (list []Param) {

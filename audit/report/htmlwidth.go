@@ -7,15 +7,18 @@ import (
 	"matterfs/audit"
 )
 
-// Widths of a printed table in points: what an A4 page has between its margins, a letter's, and a column's at the least, where its
-// texts wrap.
-const (
-	paperWidth  = 510
-	letterWidth = 4.7
-	cellPadding = 11
-	wrapWidth   = 110
-	manyColumns = 8 // more are set in smaller letters
-)
+// sheet is what a table has on paper, in points: between the margins, for a letter, around a text, and for a column whose texts wrap
+// at the least. A table of many columns is printed across, in smaller letters.
+type sheet struct{ wide, letter, padding, wrap float64 }
+
+const manyColumns = 8
+
+func sheetOf(t *Table) sheet {
+	if len(t.Columns) > manyColumns {
+		return sheet{wide: 757, letter: 4.3, padding: 8, wrap: 84}
+	}
+	return sheet{wide: 510, letter: 4.7, padding: 11, wrap: 110}
+}
 
 // columnClasses says for each column how it is set. Columns of short texts keep them on one line, the shortest first, while the
 // others have room enough on paper; the rest wrap, wherever they must.
@@ -23,20 +26,25 @@ func (p *page) columnClasses(t *Table) []string {
 	classes := make([]string, len(t.Columns))
 	need := make([]float64, len(t.Columns))
 	order := make([]int, len(t.Columns))
+	on := sheetOf(t)
+	wrap := min(on.wrap, 0.7*on.wide/float64(len(order)))
 	for i, c := range t.Columns {
 		classes[i], order[i] = columnClass(c.Kind), i
-		need[i] = float64(p.longest(t, i))*letterWidth + cellPadding
+		need[i] = float64(p.longest(t, i))*on.letter + on.padding
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(need[a], need[b]) })
 	used := 0.0
 	for k, i := range order {
-		if used += need[i]; used+float64(len(order)-k-1)*wrapWidth > paperWidth {
+		if used += need[i]; need[i] > on.wide/5 || used+float64(len(order)-k-1)*wrap > on.wide {
 			break
 		}
 		classes[i] += " s"
 	}
 	return classes
 }
+
+// longText is a text that is never set on one line.
+const longText = 400
 
 // longest is how many letters the longest cell of a column has, its head included.
 func (p *page) longest(t *Table, column int) int {
@@ -54,8 +62,8 @@ func (p *page) longest(t *Table, column int) int {
 		if column >= len(row) {
 			continue
 		}
-		if s, ok := row[column].(string); ok && len(s) > paperWidth {
-			return paperWidth
+		if s, ok := row[column].(string); ok && len(s) > longText {
+			return longText
 		}
 		n := 0
 		for _, part := range p.value(c.Kind, row[column]) {
