@@ -105,7 +105,7 @@ func (s *summary) people() Section {
 }
 
 func (s *summary) refusals() Section {
-	sec := s.in.section(summaryTexts, "byrule", refuseFilter)
+	sec := s.in.section(summaryTexts, "byrule", "")
 	sec.Chart = s.chartOf("byrule.chart", s.rules, byAttempts, func(kind string) string { return kind })
 	return sec
 }
