@@ -27,10 +27,7 @@ var pageStyle string
 //
 // It writes while it goes: a table of 100,000 rows needs no more memory than a short one.
 func HTML(w io.Writer, r *Report) error {
-	p, err := newPage(r)
-	if err != nil {
-		return err
-	}
+	p := &page{Report: r, T: htmlTexts(r.Lang), loc: r.Made.Location(), css: style(r)}
 	t, err := template.New("page").Funcs(p.funcs()).Parse(pageTemplate)
 	if err != nil {
 		return err
@@ -43,16 +40,8 @@ func HTML(w io.Writer, r *Report) error {
 type page struct {
 	*Report
 	T   htmlText
-	loc *time.Location
+	loc *time.Location // the report's zone, which Made is in
 	css string
-}
-
-func newPage(r *Report) (*page, error) {
-	loc, err := time.LoadLocation(r.Zone)
-	if err != nil {
-		return nil, fmt.Errorf("report %s: time zone: %w", r.Name, err)
-	}
-	return &page{Report: r, T: htmlTexts(r.Lang), loc: loc, css: style(r)}, nil
 }
 
 func (p *page) funcs() template.FuncMap {

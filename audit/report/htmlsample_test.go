@@ -27,7 +27,7 @@ func sample(lang string, rows int) *Report {
 		return en
 	}
 	r := &Report{
-		Name: "matter", Lang: lang, Title: pick("Who opened what in matter 2026-0142", "案件 2026-0142 查阅情况报告"), Made: day.AddDate(0, 1, 0), Zone: "Asia/Shanghai",
+		Name: "matter", Lang: lang, Title: pick("Who opened what in matter 2026-0142", "案件 2026-0142 查阅情况报告"), Made: day.AddDate(0, 1, 0).In(shanghai), Zone: "Asia/Shanghai",
 		From: time.Date(2026, 10, 31, 16, 0, 0, 0, time.UTC), Until: time.Date(2026, 11, 30, 16, 0, 0, 0, time.UTC),
 		Params: []Param{{"matter", pick("Matter", "案件"), "2026-0142"}, {"client", pick("Client", "客户"), "C0091"}},
 		Basis: Basis{Records: 1284310, First: 48212, Last: 1332521, LastHash: strings.Repeat("9f2c1a7be0d45c31", 4),

@@ -16,8 +16,8 @@ func twoMonths(t *testing.T) (string, Input) {
 	s.normal(day("2026-10-01"), 61, synthPeople...)
 	at := day("2026-11-03").Add(10 * time.Hour)
 	own := func(d time.Duration, ev, res string, r audit.Record) {
-		r.Ev, r.Res, r.UID, r.AUID = ev, res, 0, 0
-		s.list = append(s.list, synthEvent{at.Add(d), r})
+		r.Ev, r.Res, r.AUID, r.OUID = ev, res, -1, -1
+		s.list = append(s.list, event{at.Add(d), r})
 	}
 	for i := range 20 {
 		own(time.Duration(i)*24*time.Hour, "audit.seal", "ok", audit.Record{Signed: "seal"})
@@ -123,6 +123,21 @@ func TestSummaryPeriodBefore(t *testing.T) {
 		s := summary{in: Input{From: day(c[0]), Until: day(c[1]), Zone: shanghai}}
 		if got := s.earlier(); !got.Equal(day(c[2])) {
 			t.Errorf("before %s to %s: from %v, want %s", c[0], c[1], got, c[2])
+		}
+	}
+}
+
+// TestGoldenLooks: what both reports say of these logs, in both languages.
+func TestGoldenLooks(t *testing.T) {
+	for name, log := range map[string]func(*testing.T) (string, Input){"anomalies": planted, "summary": twoMonths} {
+		dir, in := log(t)
+		for _, lang := range []string{"zh", "en"} {
+			in.Lang = lang
+			var b bytes.Buffer
+			if err := WriteText(&b, made(t, name, dir, in), 0); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+"."+lang+".txt", b.Bytes())
 		}
 	}
 }

@@ -1,15 +1,9 @@
 package report
 
 import (
-	"bufio"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,19 +13,15 @@ import (
 // synth is a log of a firm's life, made up by a seed.
 type synth struct {
 	r    *rand.Rand
-	list []synthEvent
+	list []event
 	h    uint64
-}
-
-type synthEvent struct {
-	at time.Time
-	audit.Record
 }
 
 func newSynth(seed uint64) *synth { return &synth{r: rand.New(rand.NewPCG(seed, 7))} }
 
 // event adds a record of a person.
 func (s *synth) event(at time.Time, user string, r audit.Record) {
+	r.OUID = -1
 	r.User, r.HasUID, r.Res = user, true, orText(r.Res, "ok")
 	if r.UID == 0 {
 		r.UID = synthUID(user)
@@ -39,7 +29,7 @@ func (s *synth) event(at time.Time, user string, r audit.Record) {
 	if r.AUID == 0 {
 		r.AUID = int64(r.UID)
 	}
-	s.list = append(s.list, synthEvent{at, r})
+	s.list = append(s.list, event{at, r})
 }
 
 func orText(s, or string) string {
@@ -57,6 +47,11 @@ func (s *synth) reads(at time.Time, user, matter string, doc int, prog string, b
 	r := audit.Record{Ev: "open", Matter: matter, Client: "C-" + matter, Path: fmt.Sprintf("证据/合同-%04d.docx", doc), FID: fmt.Sprintf("%032x", hashText(fmt.Sprint(matter, doc))),
 		H: s.h, Exe: "/usr/bin/" + prog, Comm: prog, Rule: "member.user", Purpose: "庭审质证"}
 	s.event(at, user, r)
+	if doc%9 == 0 {
+		r.Ev, r.HasRange, r.Len = "write", true, 4096
+		s.event(at.Add(time.Second), user, r)
+	}
+	r.HasRange, r.Len = false, 0
 	r.Ev, r.Flags, r.Purpose = "close", fmt.Sprintf("read=%d,written=0", bytes), ""
 	s.event(at.Add(time.Minute), user, r)
 }
@@ -96,56 +91,11 @@ func (s *synth) normal(from time.Time, days int, users ...string) {
 	}
 }
 
-// line is a record as FORMAT.md says. The chain is left out: no report looks at it.
-func (e *synthEvent) line(seq int) []byte {
-	m := map[string]any{"seq": seq, "t": e.at.UTC().Format("2006-01-02T15:04:05.000000Z"), "ev": e.Ev, "res": e.Res, "prev": strings.Repeat("ab", 32)}
-	for k, v := range map[string]string{"user": e.User, "exe": e.Exe, "comm": e.Comm, "matter": e.Matter, "client": e.Client, "path": e.Path, "to": e.To, "fid": e.FID,
-		"rule": e.Rule, "purpose": e.Purpose, "flags": e.Flags, "note": e.Note, "signed": e.Signed, "level": e.Level} {
-		if v != "" {
-			m[k] = v
-		}
-	}
-	if e.HasUID {
-		m["uid"] = e.UID
-		m["auid"] = e.AUID
-	}
-	if e.H != 0 {
-		m["h"] = e.H
-	}
-	if e.Count != 0 {
-		m["count"] = e.Count
-	}
-	if e.Retired != 0 {
-		m["retired_to"] = e.Retired
-	}
-	if e.Recovery != nil && e.Recovery.LostTo != 0 {
-		m["lost_from"], m["lost_to"] = e.Recovery.LostFrom, e.Recovery.LostTo
-	}
-	b, err := json.Marshal(m)
-	if err != nil {
-		panic(err)
-	}
-	return b
-}
-
 // write makes a log directory of it.
 func (s *synth) write(t testing.TB) string {
 	t.Helper()
-	slices.SortStableFunc(s.list, func(a, b synthEvent) int { return a.at.Compare(b.at) })
-	dir := t.TempDir()
-	f, err := os.Create(filepath.Join(dir, audit.LiveName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := bufio.NewWriter(f)
-	for i := range s.list {
-		w.Write(s.list[i].line(i + 1))
-		w.WriteByte('\n')
-	}
-	if err := errors.Join(w.Flush(), f.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	slices.SortStableFunc(s.list, func(a, b event) int { return a.at.Compare(b.at) })
+	return (&logBuilder{events: s.list}).write(t, 4000)
 }
 
 // made makes a report of a log.
