@@ -43,7 +43,7 @@ func everyReport(t *testing.T, b *chromium) {
 		}
 	}
 	for _, lang := range []string{"zh", "en"} {
-		t.Run("all-"+lang, func(t *testing.T) { looks(t, b, sample(lang, 120)) })
+		t.Run("all-"+lang, func(t *testing.T) { looks(t, b, sample(lang, 60)) })
 		for name, log := range map[string]func(*testing.T) (string, Input){"anomalies": planted, "summary": twoMonths} {
 			t.Run("long-"+name+"-"+lang, func(t *testing.T) {
 				dir, in := log(t)
@@ -79,7 +79,7 @@ func looks(t *testing.T, b *chromium, r *Report) {
 		p := b.open(t, fileURL(file), width, false)
 		quiet(t, p, fileURL(file))
 		fits(t, p, width)
-		seen(t, p.screenshot(), width)
+		seen(t, p.screenshot(width), width)
 		if width > 1000 {
 			counts(t, p, r)
 			printed(t, p, r)
@@ -156,7 +156,7 @@ func counts(t *testing.T, p *tab, r *Report) {
 	for _, s := range r.Sections {
 		var got struct{ Rows, Figures, Bars, Boxes, Signs int }
 		p.eval(fmt.Sprintf(`(s => ({Rows: s.querySelectorAll(".scroll:not(details .scroll) tbody tr").length, Figures: s.querySelectorAll(".figures li").length,
-			Bars: s.querySelectorAll(".bars tr").length, Boxes: s.querySelectorAll(".field rect").length, Signs: s.querySelectorAll(".sign .line").length}))(document.getElementById(%q))`,
+			Bars: s.querySelectorAll(".barlist tr").length, Boxes: s.querySelectorAll(".field rect").length, Signs: s.querySelectorAll(".sign .line").length}))(document.getElementById(%q))`,
 			"s-"+s.ID), &got)
 		want := got
 		want.Rows, want.Figures, want.Signs, want.Bars = len(tableRows(s.Table)), len(s.Figures), len(s.Sign), 0
@@ -382,13 +382,13 @@ func controls(t *testing.T, b *chromium) {
 // colours: text can be read in light and in dark, by the contrast of WCAG 2.1 (1.4.3): 4.5 to 1.
 func colours(t *testing.T, b *chromium) {
 	file := filepath.Join(t.TempDir(), "colours.html")
-	writeHTML(t, file, sample("en", 20))
+	writeHTML(t, file, sample("en", 60))
 	for _, dark := range []bool{false, true} {
 		p := b.open(t, fileURL(file), 1280, dark)
 		var list []struct {
 			What, Text, Back string
 		}
-		p.eval(`["body","h1",".kind",".kind .id","dt",".soft",".intro",".rows th",".rows td",".rows .q",".figures .label",".figures .alarm strong",".esc",".filter code","nav a",".bars th","summary"].map(q => {
+		p.eval(`["body","h1",".kind",".kind .id","dt",".soft",".intro",".rows th",".rows td",".rows .q",".figures .label",".figures .alarm strong",".esc",".filter code","nav a",".barlist th","summary"].map(q => {
 			const e = document.querySelector(q); let b = e;
 			while (b && getComputedStyle(b).backgroundColor == "rgba(0, 0, 0, 0)") b = b.parentElement;
 			return {What: q, Text: getComputedStyle(e).color, Back: getComputedStyle(b).backgroundColor}})`, &list)

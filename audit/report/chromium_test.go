@@ -55,7 +55,7 @@ func startChromium(t *testing.T) *chromium {
 	}
 	b := &chromium{to: to, done: make(chan struct{}), waiting: map[int]chan reply{}}
 	b.cmd = exec.Command("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--user-data-dir="+t.TempDir(), "--remote-debugging-pipe", "about:blank")
+		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", "--user-data-dir="+t.TempDir(), "--remote-debugging-pipe", "about:blank")
 	b.cmd.ExtraFiles = []*os.File{theirIn, theirOut}
 	if err := b.cmd.Start(); err != nil {
 		t.Fatalf("chromium: %v; Debian's package is called chromium", err)
@@ -258,10 +258,12 @@ func (p *tab) complaints() []string {
 	return p.told("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded", "Page.javascriptDialogOpening")
 }
 
-func (p *tab) screenshot() []byte {
+// screenshot is the upper part of the page as PNG.
+func (p *tab) screenshot(width int) []byte {
 	p.t.Helper()
 	var r struct{ Data []byte }
-	p.call("Page.captureScreenshot", map[string]any{"format": "png", "captureBeyondViewport": true}, &r)
+	clip := map[string]any{"x": 0, "y": 0, "width": width, "height": 1800, "scale": 1}
+	p.call("Page.captureScreenshot", map[string]any{"format": "png", "captureBeyondViewport": true, "clip": clip}, &r)
 	return r.Data
 }
 
