@@ -28,7 +28,7 @@ STAMP    = $(if $(shell git rev-parse -q --verify HEAD 2>/dev/null),true,false)
 GOBUILD  = go build -trimpath -buildvcs=$(STAMP) -ldflags=-buildid=
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build checks format test test-apps test-kills demo bench bench-audit fuzz lint install clean
+.PHONY: help build checks format test test-apps test-browser test-kills demo bench bench-audit fuzz lint install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -52,6 +52,7 @@ test: ## all tests as root, with real mounts; then 10 s of every fuzz target
 	go vet ./...
 	go vet -tags apps ./internal/apptest
 	go vet -tags kills ./internal/killtest
+	go vet -tags browser ./audit/report
 	go test -json -timeout 20m ./... | build/testsum -o build/test.summary
 	build/fuzzall -time 10s
 	@cat build/test.summary
@@ -60,6 +61,11 @@ test-apps: ## real programs on a real mount: vim, git, sqlite3, rsync, tar, Libr
 	@$(DEPS) root build mount apps
 	@$(MAKE) checks build
 	MATTERFS_BIN=$(CURDIR)/build/matterfs go test -json -tags apps -count=1 -timeout 40m ./internal/apptest | build/testsum -o build/apps.summary
+
+test-browser: ## reports in a real browser, on screens and on paper (MATTERFS_SHOTS=DIR keeps the pictures)
+	@$(DEPS) build browser
+	@$(MAKE) checks
+	go test -json -tags browser -count=1 -timeout 40m -run '^TestBrowser$$' ./audit/report | build/testsum -o build/browser.summary
 
 test-kills: ## SIGKILL of the daemon under load, 200 times, and what is left then (KILLTEST_KILLS=N for more)
 	@$(DEPS) root build mount
@@ -95,6 +101,7 @@ lint: ## gofmt, vet, staticcheck, and the log verifier on other systems
 	go run $(STATICCHECK) ./...
 	go run $(STATICCHECK) -tags apps ./internal/apptest
 	go run $(STATICCHECK) -tags kills ./internal/killtest
+	go run $(STATICCHECK) -tags browser ./audit/report
 	for os in windows darwin; do export CGO_ENABLED=0 GOOS=$$os; go build -o /dev/null ./cmd/matterfs-audit; go vet ./audit/... ./cmd/matterfs-audit ./crypto; done
 
 install: build ## install both commands, manual pages, unit file, mount helper, Samba fragment, policy schema below DESTDIR

@@ -20,7 +20,7 @@ import (
 )
 
 // TestBrowser looks at reports with a real browser, as people will: on a screen of a desk and of a telephone, and on paper. Run it with
-// `make test-browser`.
+// `make test-browser`; MATTERFS_SHOTS=DIR keeps the pictures.
 func TestBrowser(t *testing.T) {
 	b := startChromium(t)
 	t.Run("reports", func(t *testing.T) { everyReport(t, b) })

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -42,8 +43,26 @@ type cdpEvent struct {
 // answerTime is for a machine that has much else to do.
 const answerTime = 2 * time.Minute
 
-// startChromium starts one that may not speak to anybody. It ends with the test.
+// startChromium starts one that may not speak to anybody. It ends with the test. One that falls while it starts, which happens on a
+// machine with much else to do, is started again, twice.
 func startChromium(t *testing.T) *chromium {
+	t.Helper()
+	for try := 1; ; try++ {
+		b := launch(t)
+		answer, err := b.ask("", "Browser.getVersion", nil)
+		if err == nil {
+			t.Logf("%s", answer)
+			t.Cleanup(func() { b.stop(t) })
+			return b
+		}
+		b.stop(t)
+		if t.Logf("chromium, start %d: %v", try, err); try == 3 {
+			t.Fatal("chromium does not start")
+		}
+	}
+}
+
+func launch(t *testing.T) *chromium {
 	t.Helper()
 	theirIn, to, err := os.Pipe()
 	if err != nil {
@@ -63,7 +82,6 @@ func startChromium(t *testing.T) *chromium {
 	theirIn.Close()
 	theirOut.Close()
 	go b.listen(from)
-	t.Cleanup(func() { b.stop(t) })
 	return b
 }
 
@@ -127,9 +145,8 @@ func (b *chromium) send(id int, session, method string, params any) error {
 	return err
 }
 
-// call asks for something and waits for the answer.
-func (b *chromium) call(t *testing.T, session, method string, params, result any) {
-	t.Helper()
+// ask asks for something and waits for the answer.
+func (b *chromium) ask(session, method string, params any) (json.RawMessage, error) {
 	answer := make(chan reply, 1)
 	b.mu.Lock()
 	b.last++
@@ -137,22 +154,30 @@ func (b *chromium) call(t *testing.T, session, method string, params, result any
 	b.waiting[id] = answer
 	b.mu.Unlock()
 	if err := b.send(id, session, method, params); err != nil {
-		t.Fatalf("%s: %v", method, err)
+		return nil, fmt.Errorf("%s: %w", method, err)
 	}
 	select {
 	case r := <-answer:
 		if r.Error != nil {
-			t.Fatalf("%s: %s", method, r.Error.Message)
+			return nil, fmt.Errorf("%s: %s", method, r.Error.Message)
 		}
-		if result != nil {
-			if err := json.Unmarshal(r.Result, result); err != nil {
-				t.Fatalf("%s: %v", method, err)
-			}
-		}
+		return r.Result, nil
 	case <-b.done:
-		t.Fatalf("%s: chromium has ended", method)
+		return nil, fmt.Errorf("%s: chromium has ended", method)
 	case <-time.After(answerTime):
-		t.Fatalf("%s: no answer in %v", method, answerTime)
+		return nil, fmt.Errorf("%s: no answer in %v", method, answerTime)
+	}
+}
+
+// call asks for something that must succeed.
+func (b *chromium) call(t *testing.T, session, method string, params, result any) {
+	t.Helper()
+	answer, err := b.ask(session, method, params)
+	if err == nil && result != nil {
+		err = json.Unmarshal(answer, result)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -264,7 +289,21 @@ func (p *tab) screenshot(width int) []byte {
 	var r struct{ Data []byte }
 	clip := map[string]any{"x": 0, "y": 0, "width": width, "height": 1800, "scale": 1}
 	p.call("Page.captureScreenshot", map[string]any{"format": "png", "captureBeyondViewport": true, "clip": clip}, &r)
+	p.keep(fmt.Sprintf("%d.png", width), r.Data)
 	return r.Data
+}
+
+// keep leaves a picture for people to look at in the directory that MATTERFS_SHOTS names.
+func (p *tab) keep(ending string, data []byte) {
+	p.t.Helper()
+	dir := os.Getenv("MATTERFS_SHOTS")
+	if dir == "" {
+		return
+	}
+	name := strings.ReplaceAll(strings.TrimPrefix(p.t.Name(), "TestBrowser/"), "/", "-") + "." + ending
+	if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // pdf prints the page to a file.
@@ -272,6 +311,7 @@ func (p *tab) pdf(file string) {
 	p.t.Helper()
 	var r struct{ Data []byte }
 	p.call("Page.printToPDF", map[string]any{"preferCSSPageSize": true, "printBackground": false}, &r)
+	p.keep("pdf", r.Data)
 	if err := os.WriteFile(file, r.Data, 0o600); err != nil {
 		p.t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ type page struct {
 func (p *page) funcs() template.FuncMap {
 	return template.FuncMap{
 		"text": parts, "value": p.value, "table": p.table, "chart": p.chart, "moment": p.moment, "seq": showSeq,
-		"count": func(n uint64) string { return thousands(int64(n)) }, "filters": filters, "shell": shellQuote, "layout": layout,
+		"count": func(n uint64) string { return thousands(int64(n)) }, "filters": filters, "shell": shellQuote,
 	}
 }
 
@@ -91,16 +91,33 @@ const (
 	headParams = 5
 )
 
-// layout says how a section stands on the page: a table of many columns on a sheet turned across, a short chart of bars beside its
-// neighbour.
-func layout(s Section) string {
-	switch {
-	case s.Table != nil && len(s.Table.Columns) > manyColumns:
-		return "across"
-	case s.Table == nil && s.Sign == nil && s.Figures == nil && s.Chart != nil && s.Chart.Kind == ChartBars && len(s.Chart.Labels) <= halfBars:
-		return "half"
+// block is what stands together on the page: one section, or two short charts of bars beside each other.
+type block struct {
+	Class    string
+	Sections []Section
+}
+
+// Blocks are the sections as they stand on the page. A table of many columns is printed on a sheet turned across.
+func (p *page) Blocks() (list []block) {
+	for _, s := range p.Sections {
+		last := len(list) - 1
+		switch {
+		case s.Table != nil && len(s.Table.Columns) > manyColumns:
+			list = append(list, block{"across", []Section{s}})
+		case !half(&s):
+			list = append(list, block{"", []Section{s}})
+		case last >= 0 && list[last].Class == "half":
+			list[last] = block{"pair", append(list[last].Sections, s)}
+		default:
+			list = append(list, block{"half", []Section{s}})
+		}
 	}
-	return ""
+	return list
+}
+
+// half says that a section is a short chart of bars and nothing else.
+func half(s *Section) bool {
+	return s.Table == nil && s.Sign == nil && s.Figures == nil && s.Chart != nil && s.Chart.Kind == ChartBars && len(s.Chart.Labels) <= halfBars
 }
 
 // halfBars is how many bars are few.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # deps.sh GROUP... installs what make targets need on Debian, quietly, and only what is missing.
-# Groups: root (nothing to install: the target must run as root), build (Go, C compiler), mount (FUSE), test, apps, bench, gocryptfs.
+# Groups: root (nothing to install: the target must run as root), build (Go, C compiler), mount (FUSE), test, apps, browser, bench, gocryptfs.
 # Exit 1 with cause and way out when something is missing and cannot be installed.
 set -euo pipefail
 
@@ -21,6 +21,7 @@ needs() {
       /usr/sbin/smbd=samba "/usr/lib/$(uname -m)-linux-gnu/samba/vfs/acl_xattr.so=samba-vfs-modules" smbclient=smbclient \
       "/usr/lib/$(uname -m)-linux-gnu/libnss_wrapper.so=libnss-wrapper" \
       /usr/lib/python3/dist-packages/impacket/smb3.py=python3-impacket ;;
+  browser) echo chromium=chromium pdftotext=poppler-utils /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc=fonts-noto-cjk ;;
   gocryptfs) echo gocryptfs=gocryptfs ;;
   bench) echo fio=fio rsync=rsync python3=python3 tar=tar find=findutils ;;
   *) die "unknown group $1" ;;
