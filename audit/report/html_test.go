@@ -259,12 +259,6 @@ func TestColours(t *testing.T) {
 	}
 }
 
-// relative is the relative luminance of WCAG 2.1.
-func relative(c [3]float64) float64 {
-	l := linear(c)
-	return 0.2126*l[0] + 0.7152*l[1] + 0.0722*l[2]
-}
-
 func linear(c [3]float64) (l [3]float64) {
 	for i, v := range c {
 		if v /= 255; v <= 0.04045 {
