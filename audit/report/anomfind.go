@@ -91,15 +91,16 @@ func spreadOf(values []int64) spread {
 	if len(values) == 0 {
 		return spread{}
 	}
-	m := median(values)
+	m := middle(values)
 	off := make([]int64, len(values))
 	for i, v := range values {
 		off[i] = int64(math.Round(math.Abs(float64(v) - m)))
 	}
-	return spread{m, median(off), len(values)}
+	return spread{m, middle(off), len(values)}
 }
 
-func median(values []int64) float64 {
+// middle is the median, of an even number the mean of the two in the middle.
+func middle(values []int64) float64 {
 	v := slices.Clone(values)
 	slices.Sort(v)
 	n := len(v)
