@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -97,13 +98,17 @@ type block struct {
 	Sections []Section
 }
 
-// Blocks are the sections as they stand on the page. A table of many columns is printed on a sheet turned across.
+// Across says that a table has many columns, so that the report is printed on sheets turned across: all of it, for a change between
+// two ways leaves sheets half empty.
+func (p *page) Across() bool {
+	return slices.ContainsFunc(p.Sections, func(s Section) bool { return s.Table != nil && len(s.Table.Columns) > manyColumns })
+}
+
+// Blocks are the sections as they stand on the page.
 func (p *page) Blocks() (list []block) {
 	for _, s := range p.Sections {
 		last := len(list) - 1
 		switch {
-		case s.Table != nil && len(s.Table.Columns) > manyColumns:
-			list = append(list, block{"across", []Section{s}})
 		case !half(&s):
 			list = append(list, block{"", []Section{s}})
 		case last >= 0 && list[last].Class == "half":

@@ -14,6 +14,7 @@ const (
 	plotFoot   = 26  // below them, for the labels
 	plotWide   = 560 // the field on paper; on a screen it is wider
 	plotNarrow = 280 // the field on a telephone
+	plotWidest = 9.0 // a column, in percent of the field
 )
 
 // columns makes a column for each label, the series on top of each other.
@@ -31,6 +32,7 @@ func columns(c *Chart) *plotView {
 		v.AxisWidth = max(v.AxisWidth, width(text)+6)
 	}
 	each := 100 / float64(len(c.Labels))
+	wide := min(each*0.72, plotWidest)
 	for i, label := range c.Labels {
 		y := base
 		for k := range c.Series {
@@ -40,7 +42,7 @@ func columns(c *Chart) *plotView {
 			}
 			h := max(n/top*plotHeight, 0.5)
 			y -= h
-			v.Boxes = append(v.Boxes, box{Class: fill(k), X: percent(each * (float64(i) + 0.14)), W: percent(each * 0.72), Y: pixels(y), H: pixels(h),
+			v.Boxes = append(v.Boxes, box{Class: fill(k), X: percent(each*(float64(i)+0.5) - wide/2), W: percent(wide), Y: pixels(y), H: pixels(h),
 				Tip: tip(c, k, label, n)})
 		}
 		v.Marks = append(v.Marks, columnMarks(c, i, each, y)...)

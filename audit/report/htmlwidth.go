@@ -8,7 +8,8 @@ import (
 )
 
 // sheet is what a table has on paper, in points: between the margins, for a letter, around a text, and for a column whose texts wrap
-// at the least. A table of many columns is printed across, in smaller letters.
+// at the least. A table of many columns is set in smaller letters, and the report
+// printed across.
 type sheet struct{ wide, letter, padding, wrap float64 }
 
 const manyColumns = 8
