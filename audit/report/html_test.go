@@ -312,3 +312,22 @@ func seenBy(m [9]float64, c [3]float64) (out [3]float64) {
 	}
 	return out
 }
+
+// TestLabelsOfColumns: with any number of columns some labels stay on a telephone, at even distances, and none stands on another.
+func TestLabelsOfColumns(t *testing.T) {
+	for n := 1; n <= 400; n++ {
+		c := &Chart{Kind: ChartColumns, Series: []Series{{"x", make([]float64, n)}}}
+		for range n {
+			c.Labels = append(c.Labels, "2026-11-02")
+		}
+		wide, narrow := 0, 0
+		for _, m := range columns(c).Marks {
+			if wide++; m.Class == "m" {
+				narrow++
+			}
+		}
+		if each := width("2026-11-02"); wide*each > plotWide || narrow*each > plotNarrow || narrow == 0 || n > 60 && narrow < 2 {
+			t.Errorf("%d columns: %d labels, %d on a telephone", n, wide, narrow)
+		}
+	}
+}

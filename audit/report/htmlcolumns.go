@@ -53,7 +53,8 @@ func columns(c *Chart) *plotView {
 // columnMarks are the words of one column: its label where there is room for it, and its value where all have room.
 func columnMarks(c *Chart, i int, each, y float64) (list []mark) {
 	x := percent(each * (float64(i) + 0.5))
-	every, narrow := stride(c, plotWide), stride(c, plotNarrow)
+	every := stride(c, plotWide)
+	narrow := (stride(c, plotNarrow) + every - 1) / every * every
 	if i%every == 0 {
 		class := "m"
 		if i%narrow != 0 {
