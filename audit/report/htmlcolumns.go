@@ -32,7 +32,7 @@ func columns(c *Chart) *plotView {
 		v.AxisWidth = max(v.AxisWidth, width(text)+6)
 	}
 	each := 100 / float64(len(c.Labels))
-	wide := min(each*0.72, plotWidest)
+	wide, words := min(each*0.72, plotWidest), wordsOf(c, most)
 	for i, label := range c.Labels {
 		y := base
 		for k := range c.Series {
@@ -45,36 +45,42 @@ func columns(c *Chart) *plotView {
 			v.Boxes = append(v.Boxes, box{Class: fill(k), X: percent(each*(float64(i)+0.5) - wide/2), W: percent(wide), Y: pixels(y), H: pixels(h),
 				Tip: tip(c, k, label, n)})
 		}
-		v.Marks = append(v.Marks, columnMarks(c, i, each, y)...)
+		v.Marks = append(v.Marks, words.marks(c, i, each, y)...)
 	}
 	return v
 }
 
-// columnMarks are the words of one column: its label where there is room for it, and its value where all have room.
-func columnMarks(c *Chart, i int, each, y float64) (list []mark) {
-	x := percent(each * (float64(i) + 0.5))
-	every := stride(c, plotWide)
-	narrow := (stride(c, plotNarrow) + every - 1) / every * every
-	if i%every == 0 {
-		class := "m"
-		if i%narrow != 0 {
-			class = "m w"
-		}
-		list = append(list, mark{class, x, pixels(plotTop + plotHeight + 17), shorten(visible(c.Labels[i]), plotWide/4)})
-	}
-	_, most := c.highest()
-	if n := c.stack(i); n > 0 && width(amount(most))+4 < plotWide/len(c.Labels) {
-		list = append(list, mark{"v w", x, pixels(y - 5), amount(n)})
-	}
-	return list
+// columnWords choose what is written in a field of columns.
+type columnWords struct {
+	every, narrow int // the labels that have room, and that have room on a telephone
+	values        bool
 }
 
-// stride tells which labels have room in a field so wide: every so many.
-func stride(c *Chart, field int) int {
+func wordsOf(c *Chart, most float64) columnWords {
 	widest := 0
 	for _, label := range c.Labels {
 		widest = max(widest, width(shorten(visible(label), plotWide/4)))
 	}
-	room := max(1, field/(widest+10))
-	return (len(c.Labels) + room - 1) / room
+	stride := func(field int) int {
+		room := max(1, field/(widest+10))
+		return (len(c.Labels) + room - 1) / room
+	}
+	every := stride(plotWide)
+	return columnWords{every, (stride(plotNarrow) + every - 1) / every * every, width(amount(most))+4 < plotWide/len(c.Labels)}
+}
+
+// marks are the words of one column, whose top is at y: its label where there is room for it, and its value where all have room.
+func (w *columnWords) marks(c *Chart, i int, each, y float64) (list []mark) {
+	x := percent(each * (float64(i) + 0.5))
+	if i%w.every == 0 {
+		class := "m"
+		if i%w.narrow != 0 {
+			class = "m w"
+		}
+		list = append(list, mark{class, x, pixels(plotTop + plotHeight + 17), shorten(visible(c.Labels[i]), plotWide/4)})
+	}
+	if n := c.stack(i); n > 0 && w.values {
+		list = append(list, mark{"v w", x, pixels(y - 5), amount(n)})
+	}
+	return list
 }
