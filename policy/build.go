@@ -185,13 +185,14 @@ func (b *builder) makeUser(u rawUser) *user {
 		Status: "active", Clearance: made.clearance.Name, Until: made.until, Pos: u.name.at.String(),
 	}
 	if made.departed {
-		made.Status = "departed"
+		made.Status, made.Since = "departed", u.since.start(zone)
 	}
 	if made.Display == "" {
 		made.Display = made.Name
 	}
 	if u.nda.ref.given() && u.nda.signed.given() {
 		made.nda = &nda{signed: u.nda.signed.start(zone), until: u.nda.until.end(zone), pos: u.nda.ref.at}
+		made.NDA, made.NDAUntil = u.nda.ref.s, made.nda.until
 	}
 	b.reaching(u, made)
 	if o.until && !u.until.given() {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -310,31 +309,12 @@ func (d *differ) state(p *Policy, name, id, path string) AccessState {
 	e := eval{p: p, u: u, r: &Request{Matter: id, Path: path, Op: OpOpenRead, At: d.at, Env: d.env}}
 	read := e.decide()
 	s := AccessState{Rule: read.Rule, Sees: read.Allow || read.Gate > GateSubject && read.Shown != Hidden && (path == "" || !e.rootRefused())}
-	if !read.Allow && read.Gate < GateCaps {
-		return s
-	}
-	inside := strings.TrimPrefix(path+"/"+anyName, "/")
-	for bit := Read; bit <= Rename; bit <<= 1 {
-		if e.found.union&u.role.rights&bit == 0 {
-			continue
-		}
-		if bit == Read && read.Allow || bit != Read && d.allows(p, u, id, inside, bit) {
-			s.Rights |= bit
-		}
-	}
+	s.Rights, _, _ = e.rights(&read)
 	if s.Rights != 0 {
 		s.Until = read.Expires
 	}
 	return s
 }
-
-func (d *differ) allows(p *Policy, u *user, id, path string, right Right) bool {
-	e := eval{p: p, u: u, r: &Request{Matter: id, Path: path, Op: right.probe(), At: d.at, Env: d.env}}
-	return e.decide().Allow
-}
-
-// anyName stands for what lies in a folder; no rule can name it.
-const anyName = "\x00"
 
 // confirm holds the order against what was found by asking.
 func (d *differ) confirm() {

@@ -68,7 +68,10 @@ type User struct {
 	Status     string // active or departed
 	Clearance  string // the highest level this person may open
 	Until      time.Time
-	Pos        string // file:line
+	Since      time.Time // when a departed one left; zero when the policy does not say
+	NDA        string    // reference of the confidentiality agreement, "" when none is given
+	NDAUntil   time.Time // zero: no end
+	Pos        string    // file:line
 }
 
 // FolderRule raises the level of a folder or narrows who may open it.

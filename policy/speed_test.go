@@ -107,3 +107,17 @@ func BenchmarkListing(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkSpans asks for all that everybody may do, in a firm where a tenth is in the
+// system's group.
+func BenchmarkSpans(b *testing.B) {
+	p, err := Parse(bigFirm(1000, 10000))
+	if err != nil {
+		b.Fatal(err)
+	}
+	env := asking(func(_, u string) bool { return u[len(u)-1] == '7' })
+	b.ReportAllocs()
+	for b.Loop() {
+		b.ReportMetric(float64(len(p.Spans(SpanQuestion{From: at, To: at.AddDate(1, 0, 0), Env: env}))), "spans")
+	}
+}
