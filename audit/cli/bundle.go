@@ -96,7 +96,7 @@ type bundle struct {
 func (b *bundle) records(log string, filter *audit.Filter) error {
 	var lines bytes.Buffer
 	var list []*audit.Parsed
-	rep, err := audit.Query(audit.QueryOptions{Dir: log, IndexDir: ownIndexes(log)}, filter, func(line []byte, p *audit.Parsed) error {
+	rep, err := audit.Query(audit.QueryOptions{Dir: log, IndexDir: IndexDir(log)}, filter, func(line []byte, p *audit.Parsed) error {
 		if len(b.seqs) == maxBundle {
 			return usage("more than %d records meet the conditions: ask for fewer", maxBundle)
 		}

@@ -213,11 +213,11 @@ func (o *queryFlags) indexDir(log string) string {
 	if o.index != "" || o.noIndex {
 		return o.index
 	}
-	return ownIndexes(log)
+	return IndexDir(log)
 }
 
-// ownIndexes is where the indexes of a log are kept: in the caller's own cache, apart for each log directory. Empty: nowhere.
-func ownIndexes(log string) string {
+// IndexDir is where the indexes of a log are kept: in the caller's own cache, apart for each log directory. Empty: nowhere.
+func IndexDir(log string) string {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return ""

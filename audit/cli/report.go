@@ -189,7 +189,7 @@ func makeReport(name string, in report.Input) (*report.Report, error) {
 
 // asUsage turns what is wrong with a request into a *UsageError.
 func asUsage(err error) error {
-	for _, is := range []bool{isA[*report.UnknownError](err), isA[*report.ParamError](err), isA[*report.FactsError](err), isA[*report.SectionError](err)} {
+	for _, is := range []bool{isA[*report.UnknownError](err), isA[*report.ParamError](err), isA[*report.FactsError](err), isA[*report.FactsSpanError](err), isA[*report.SectionError](err)} {
 		if is {
 			return usage("%v", err)
 		}
@@ -210,6 +210,7 @@ func (t *Tool) input(at Place, o reportFlags) (in report.Input, err error) {
 		in.Lang = t.Lang
 	}
 	if in.Zone, err = t.location(o.dir, o.zoneFlags); err == nil {
+		in.Now = in.Now.In(in.Zone)
 		in.From, in.Until, err = o.period.read(in.Zone, in.Now)
 	}
 	if in.Until.IsZero() {

@@ -111,7 +111,7 @@ func (t *Tool) lastMatches(log string, filter *audit.Filter, n int, print func([
 		return 0, err
 	}
 	var list []match
-	_, err = audit.Query(audit.QueryOptions{Dir: log, IndexDir: ownIndexes(log)}, filter, func(line []byte, p *audit.Parsed) error {
+	_, err = audit.Query(audit.QueryOptions{Dir: log, IndexDir: IndexDir(log)}, filter, func(line []byte, p *audit.Parsed) error {
 		if p.Seq > last {
 			return nil // it comes again
 		}

@@ -48,12 +48,6 @@ func (s *Spec) complete(in *Input) error {
 	if in.Zone == nil {
 		in.Zone = time.Local
 	}
-	if in.Until.IsZero() {
-		in.Until = in.Now
-	}
-	if !in.From.Before(in.Until) {
-		return &ParamError{Report: s.Name, Key: "until", What: "the period ends before it begins"}
-	}
 	if s.NeedsFacts && in.Facts == nil {
 		return &FactsError{Report: s.Name}
 	}
@@ -73,6 +67,22 @@ func (s *Spec) complete(in *Input) error {
 		}
 	}
 	in.Params = params
+	return s.period(in)
+}
+
+// period settles which time a report is about.
+func (s *Spec) period(in *Input) error {
+	if s.Period != nil {
+		if err := s.Period(in); err != nil {
+			return err
+		}
+	}
+	if in.Until.IsZero() {
+		in.Until = in.Now
+	}
+	if !in.From.Before(in.Until) {
+		return &ParamError{Report: s.Name, Key: "until", What: "the period ends before it begins"}
+	}
 	return nil
 }
 

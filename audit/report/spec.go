@@ -47,7 +47,8 @@ type Spec struct {
 	Short      [2]string // what it is for, English and Chinese
 	Params     []ParamSpec
 	NeedsFacts bool
-	Proofs     bool // Report.Proofs is filled in
+	Proofs     bool               // Report.Proofs is filled in
+	Period     func(*Input) error // sets From and Until by the parameters; nil: they are as given
 	New        func(Input) (Builder, error)
 }
 
