@@ -20,7 +20,7 @@ func newAudit(a *app) *cobra.Command {
 	}
 	t := a.auditTool()
 	c.AddCommand(cli.NewVerify(t), cli.NewTail(t), cli.NewQuery(t), cli.NewReport(t), cli.NewProve(t), cli.NewBundle(t), cli.NewCheckpoint(t),
-		cli.NewKey(t), cli.NewExport(t), newAuditHold(a))
+		cli.NewKey(t), cli.NewExport(t), newAuditHold(a), newAuditFacts(a))
 	return c
 }
 
@@ -34,7 +34,7 @@ func (a *app) auditTool() *cli.Tool {
 			at, err := a.findLog(dir)
 			return cli.Place{Log: at.log, State: at.state}, err
 		},
-		StoreID: a.storeIDFor, Ended: toldToEnd, Zone: a.firmZone, Note: a.noteQuery}
+		StoreID: a.storeIDFor, Ended: toldToEnd, Zone: a.firmZone, Note: a.noteQuery, Facts: a.reportFacts}
 }
 
 // logPlace is where a log and its head are found.

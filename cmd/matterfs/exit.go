@@ -57,6 +57,7 @@ var exitTable = []exitRow{
 	{asErr[*existsError], exitUsage, hintExists},
 	{asErr[*keystore.ExistsError], exitUsage, hintExists},
 	{asErr[*overlapError], exitUsage, hintOverlap},
+	{asErr[*factsUnrecordedError], exitLog, hintFactsUnrecorded},
 	{asErr[*busyError], exitUsage, hintBusy},
 	{notEmpty, exitUsage, hintNotEmpty},
 	{asErr[*mountpointError], exitUsage, hintMountpoint},

@@ -121,6 +121,7 @@ const (
 	msgGroupsNow
 	msgListsMended
 	msgNotServed
+	msgFactsWritten
 	msgUntil
 	msgWouldRefuse
 	msgRefusedAlready
@@ -165,6 +166,7 @@ const (
 	hintExists
 	hintOverlap
 	hintBusy
+	hintFactsUnrecorded
 	hintNotEmpty
 	hintMountpoint
 	hintNotOurMount
@@ -278,6 +280,7 @@ var messages = map[msg][2]string{
 	msgGroupsNow:        {"members of unix groups are those of now, whatever the day asked about: %s", "系统组成员以当前为准,与所问日期无关:%s"},
 	msgListsMended:      {"the state log was mended before then (state.accept): the emergency list may have been shorter than the log says", "此前状态日志曾经修复(state.accept):紧急名单可能少于日志所载"},
 	msgNotServed:        {"the drive was not mounted then: nobody could read anything", "当时未挂载:任何人都无法读取"},
+	msgFactsWritten:     {"%s: %d rights of %d people in %d matters; it names clients and people: keep it as you keep the policy", "%s:%[3]d 人在 %[4]d 个案件中的 %[2]d 项权限;其中载有客户和人员,请按策略文件同等保管"},
 	msgUntil:            {"until %s", "至 %s"},
 	msgWouldRefuse:      {"would be refused, %d times from %s to %s, by %s", "将被拒绝,共 %d 次,%s 至 %s,规则 %s"},
 	msgRefusedAlready:   {"(refused by the policy in force too)", "(现行策略也已拒绝)"},
@@ -340,9 +343,10 @@ var messages = map[msg][2]string{
 	hintEdited:      {"look at what was changed, then run the command again", "请查看他人的改动,然后重新执行该命令"},
 	hintExport: {"nothing was sent; keep the cursor file, it says what the collector has. matterfs audit verify DIR tells what became of the log (after a power cut its audit.recover record says which numbers are used again); then matterfs audit export --once --from SEQ goes on",
 		"未发送任何内容;请保留游标文件,其中记有接收端已收到的位置。请运行 matterfs audit verify DIR 查明日志变化(断电后见 audit.recover 记录所列重用的编号),再用 matterfs audit export --once --from 编号 继续"},
-	hintExportFile: {"keep the file as evidence and move it away, or name another; the next export writes a new one, and the log has it all", "请将该文件移走并保留作为证据,或另指定文件;下次导出会写入新文件,日志中内容俱在"},
-	hintHook:       {"a hook must be root's and nobody else's to change, with all directories above it: chown root:root COMMAND && chmod 755 COMMAND; or take hooks.alert out of matterfs.yaml", "告警程序及其上各级目录只能由 root 改动:chown root:root 程序 && chmod 755 程序;或从 matterfs.yaml 中删去 hooks.alert"},
-	hintFuse:       {"run it as root, with the fuse module loaded (modprobe fuse)", "请以 root 运行,并加载 fuse 模块(modprobe fuse)"},
+	hintExportFile:      {"keep the file as evidence and move it away, or name another; the next export writes a new one, and the log has it all", "请将该文件移走并保留作为证据,或另指定文件;下次导出会写入新文件,日志中内容俱在"},
+	hintHook:            {"a hook must be root's and nobody else's to change, with all directories above it: chown root:root COMMAND && chmod 755 COMMAND; or take hooks.alert out of matterfs.yaml", "告警程序及其上各级目录只能由 root 改动:chown root:root 程序 && chmod 755 程序;或从 matterfs.yaml 中删去 hooks.alert"},
+	hintFuse:            {"run it as root, with the fuse module loaded (modprobe fuse)", "请以 root 运行,并加载 fuse 模块(modprobe fuse)"},
+	hintFactsUnrecorded: {"mount the store, or run it as the account that owns the state directory, so that it can be recorded", "请先挂载该库,或以状态目录所属账户运行,使其得以记入日志"},
 }
 
 // String is the language as libraries name it.

@@ -32,6 +32,7 @@ func TestExitTable(t *testing.T) {
 		{&existsError{"a", "is"}, exitUsage, hintExists},
 		{&keystore.ExistsError{}, exitUsage, hintExists},
 		{&overlapError{}, exitUsage, hintOverlap},
+		{&factsUnrecordedError{audit.ErrUnavailable}, exitLog, hintFactsUnrecorded},
 		{&busyError{}, exitUsage, hintBusy},
 		{&mountpointError{}, exitUsage, hintMountpoint},
 		{&mountpointError{notEmpty: true}, exitUsage, hintNotEmpty},
