@@ -11,7 +11,7 @@ var hintNames = map[msg]string{
 	hintNotPermitted: "permission", hintLog: "log", hintLogMissing: "log.missing", hintLogEnd: "log.end",
 	hintState: "state.refused", hintStateNewer: "state.newer", hintStateStrange: "state.strange", hintUnwritten: "state.unwritten",
 	hintTampered: "log.tampered", hintWitnessFork: "witness.fork", hintProof: "log.proof", hintIncomplete: "log.incomplete", hintCorrupt: "data.corrupt", hintNotStore: "data.none",
-	hintExists: "exists", hintOverlap: "overlap", hintBusy: "busy", hintNotEmpty: "mount.notempty",
+	hintExists: "exists", hintFactsUnrecorded: "facts.unrecorded", hintOverlap: "overlap", hintBusy: "busy", hintNotEmpty: "mount.notempty",
 	hintMountpoint: "mount.point", hintNotOurMount: "mount.foreign", hintOwner: "owner", hintKeeper: "keeper", hintNoAnswer: "nss", hintWatch: "policy.watch", hintApprove: "policy.approve", hintFull: "full", hintFuse: "fuse",
 	hintTaken: "policy.taken", hintEdited: "policy.edited", hintExport: "export", hintExportFile: "export.file", hintHook: "hook",
 }
