@@ -330,12 +330,12 @@ func (m *reviewMatter) sections(r *review) []Section {
 // rows list rights; more are columns that people fill in.
 func (r *review) rows(list []int, more ...string) *Table {
 	in := &r.in
-	t := in.table(reviewTexts, append([]string{"user", "role", "folder", "rights", "rule:hash", "since:time", "until:time", "change", "opens:number", "documents:number",
+	t := in.table(reviewTexts, append([]string{"user", "folder", "rights", "rule:hash", "since:time", "until:time", "change", "opens:number",
 		"last:time", "used:check"}, more...)...)
 	for _, i := range list {
 		one, did := r.h.right(i), r.h.used(i)
-		cells := []any{in.userCells(one.User), in.Facts.People[one.User].Role, one.Path, strings.Join(one.Rights, " "), one.Rule, in.at(one.From), in.at(one.To),
-			r.change(i), did.opens, int64(len(did.docs)), in.at(did.last), did.opens > 0}
+		cells := []any{in.userCells(one.User), one.Path, strings.Join(one.Rights, " "), one.Rule, in.at(one.From), in.at(one.To),
+			r.change(i), did.opens, in.at(did.last), did.opens > 0}
 		for range more {
 			cells = append(cells, nil)
 		}
