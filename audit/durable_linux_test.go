@@ -206,7 +206,7 @@ func TestDurableAndClose(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := l.Durable(1, nil); !errors.Is(err, ErrClosed) {
+	if err := l.Durable(1<<40, nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("after the end: %v", err)
 	}
 	wantClean(t, o, uint64(cap(answers)))
