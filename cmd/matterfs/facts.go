@@ -61,7 +61,7 @@ func runFacts(a *app, o factsOptions) error {
 	if zone == nil {
 		zone = time.Local
 	}
-	w := window{now: time.Now().UTC().Truncate(time.Microsecond)}
+	w := period{now: time.Now().UTC().Truncate(time.Microsecond)}
 	var err error
 	if w.since, err = bound("since", o.since, zone, 0); err != nil {
 		return err
@@ -84,7 +84,7 @@ func runFacts(a *app, o factsOptions) error {
 	return a.writeFacts(o.out, text, f)
 }
 
-// bound reads an end of the window; days are added to a date alone.
+// bound reads an end of the period; days are added to a date alone.
 func bound(flag, text string, zone *time.Location, days int) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -99,8 +99,8 @@ func bound(flag, text string, zone *time.Location, days int) (time.Time, error) 
 	return t, nil
 }
 
-// factsOf makes the facts of a store; a zero end of the window is now.
-func (a *app) factsOf(dir string, w window) (*report.Facts, error) {
+// factsOf makes the facts of a store; a zero end of the period is now.
+func (a *app) factsOf(dir string, w period) (*report.Facts, error) {
 	s, err := a.settings(dir)
 	if err != nil {
 		return nil, err
@@ -192,5 +192,5 @@ func (a *app) reportFacts(dir string, from, until time.Time) (*report.Facts, err
 	if dir != "" && a.flags.config == "" && isLog(dir) {
 		return nil, nil
 	}
-	return a.factsOf(dir, window{since: from, until: until, now: time.Now().UTC().Truncate(time.Microsecond)})
+	return a.factsOf(dir, period{since: from, until: until, now: time.Now().UTC().Truncate(time.Microsecond)})
 }

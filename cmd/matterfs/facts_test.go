@@ -22,7 +22,7 @@ func litTeam(...*policy.Policy) *policy.Env {
 	return &policy.Env{Groups: func(group, user string) (in, known bool) { return group == "lit-team" && user == "sun.li", true }}
 }
 
-func firmFacts(t testing.TB, w window, kept ...int) *report.Facts {
+func firmFacts(t testing.TB, w period, kept ...int) *report.Facts {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	state, log := buildFirm(t, kept...)
@@ -35,7 +35,7 @@ func firmFacts(t testing.TB, w window, kept ...int) *report.Facts {
 	return f
 }
 
-func firmWindow() window { return window{until: firmNow, now: firmNow.UTC()} }
+func firmWindow() period { return period{until: firmNow, now: firmNow.UTC()} }
 
 // TestFactsGolden: the facts of the year, and its log, are what the reports are tested with. MATTERFS_UPDATE writes them.
 func TestFactsGolden(t *testing.T) {
@@ -164,7 +164,7 @@ func hourly(p *policy.Policy, user, place string, at time.Time) string {
 // TestFactsWindow: a window leaves rights out and does not cut them.
 func TestFactsWindow(t *testing.T) {
 	all := firmFacts(t, firmWindow(), allSix...)
-	w := window{since: firmAt("2026-07-01 00:00:00"), until: firmAt("2026-10-01 00:00:00"), now: firmNow.UTC()}
+	w := period{since: firmAt("2026-07-01 00:00:00"), until: firmAt("2026-10-01 00:00:00"), now: firmNow.UTC()}
 	some := firmFacts(t, w, allSix...)
 	var want []report.Right
 	for _, r := range all.Rights {

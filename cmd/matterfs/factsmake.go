@@ -51,7 +51,7 @@ func (m *factsMaker) each(fn func(p *policy.Policy, i int)) {
 }
 
 // newFacts makes the facts of a store. groups answers who is in which unix group, which is known only of now.
-func newFacts(past *past, state string, groups func(...*policy.Policy) *policy.Env, w window) *report.Facts {
+func newFacts(past *past, state string, groups func(...*policy.Policy) *policy.Env, w period) *report.Facts {
 	m := &factsMaker{past: past, now: w.now, kept: map[string]*policy.Policy{}, seen: map[string]int{}, rights: map[policy.Right][]string{}, last: map[rightKey]int{},
 		facts: &report.Facts{Made: w.now.UTC(), Since: w.since.UTC(), Until: w.until.UTC(), People: map[string]report.Person{}, Matters: map[string]report.Matter{}}}
 	m.loadKept(state)
@@ -73,8 +73,8 @@ func newFacts(past *past, state string, groups func(...*policy.Policy) *policy.E
 	return m.facts
 }
 
-// window is the time that facts are made for, and when.
-type window struct{ since, until, now time.Time }
+// period is the time that facts are made for, and when.
+type period struct{ since, until, now time.Time }
 
 // add takes a span apart where somebody or something was stopped, and joins it to what went before.
 func (m *factsMaker) add(s *policy.Span) {
@@ -113,7 +113,7 @@ func (m *factsMaker) namesOf(r policy.Right) []string {
 
 // leave leaves the rights that touch the time asked about, in an order that does not depend on the policies. One that ended as it
 // began tells a change from something new.
-func (m *factsMaker) leave(w window) {
+func (m *factsMaker) leave(w period) {
 	list := slices.DeleteFunc(m.facts.Rights, func(r report.Right) bool {
 		return !r.To.IsZero() && r.To.Before(w.since) || !r.From.Before(w.until)
 	})
