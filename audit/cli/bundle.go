@@ -75,7 +75,7 @@ func runBundle(t *Tool, o bundleFlags) error {
 	if err := b.records(at.Log, filter); err != nil {
 		return err
 	}
-	if err := errors.Join(b.proofs(at.Log), b.context(at)); err != nil {
+	if err := errors.Join(b.proofs(t, at.Log), b.context(at)); err != nil {
 		return err
 	}
 	b.files["README.txt"] = fmt.Appendf(nil, bundleReadme, o.filter, len(b.seqs), time.Now().UTC().Format(time.RFC3339))
@@ -133,13 +133,9 @@ func table(list []*audit.Parsed) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func (b *bundle) proofs(log string) error {
-	var proof bytes.Buffer
-	if err := audit.Prove(log, b.seqs, &proof); err != nil {
-		return err
-	}
-	b.files["records.tlog-proof"] = proof.Bytes()
-	return nil
+func (b *bundle) proofs(t *Tool, log string) (err error) {
+	b.files["records.tlog-proof"], err = t.prove(log, b.seqs)
+	return err
 }
 
 // context adds what explains the records: keys, the newest checkpoint, and the policies as far as the caller may read them.

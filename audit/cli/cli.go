@@ -93,6 +93,7 @@ const (
 	msgDamagedLines
 	msgProofOK
 	msgProofNote
+	msgSealWait
 	msgBundleDone
 	msgWitnessServes
 	msgWitnessEnds
@@ -116,6 +117,7 @@ func (t *Tool) text(m msg, args ...any) string {
 		msgProofNote: {"what this cannot show: that nothing else is in the log, nor that the clock of the server was right",
 			"本证明不能说明:日志中没有其他记录;服务器时钟准确"},
 		msgNoFacts:    {"the report goes without names of people and matters: %v", "报告不含人员与案件名称:%v"},
+		msgSealWait:   {"waiting for the seal of the newest records", "正在等待最新记录签封"},
 		msgBundleDone: {"%s: %d records with their proofs", "%s:%d 条记录及其证明"},
 		msgWitnessServes: {"the witness answers on %s, for %d verification keys; its verifier key, to keep with those who verify:",
 			"见证服务已在 %s 应答,登记验证公钥 %d 个;本见证的公钥如下,请交核验人保存:"},

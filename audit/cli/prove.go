@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -67,14 +68,34 @@ func runProve(t *Tool, o proveFlags) error {
 	if err != nil {
 		return err
 	}
-	if o.file == "" {
-		return audit.Prove(at.Log, seqs, t.Out)
-	}
-	f, err := os.Create(o.file)
+	proof, err := t.prove(at.Log, seqs)
 	if err != nil {
 		return err
 	}
-	return errors.Join(audit.Prove(at.Log, seqs, f), f.Close())
+	if o.file != "" {
+		return os.WriteFile(o.file, proof, 0o666)
+	}
+	_, err = t.Out.Write(proof)
+	return err
+}
+
+// sealWait is how long the newest records are waited for: where a daemon writes, it seals ten seconds after a record.
+const sealWait = 15 * time.Second
+
+// prove is audit.Prove for a log that may be growing: what is not sealed yet is waited for. A copy is not.
+func (t *Tool) prove(log string, seqs []uint64) ([]byte, error) {
+	said := false
+	for end := time.Now().Add(sealWait); ; time.Sleep(500 * time.Millisecond) {
+		var proof bytes.Buffer
+		err := audit.Prove(log, seqs, &proof)
+		if t.Note == nil || !errors.Is(err, audit.ErrNotSealed) || time.Now().After(end) {
+			return proof.Bytes(), err
+		}
+		if !said {
+			t.say(msgSealWait)
+			said = true
+		}
+	}
 }
 
 func runCheck(t *Tool, o proveFlags) error {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -233,12 +232,13 @@ func (o *reportFlags) noted(in *report.Input) string {
 
 // deliver writes the report, and its proofs, to where they are wanted.
 func (t *Tool) deliver(rep *report.Report, at Place, o reportFlags) error {
-	var proofs bytes.Buffer
+	var proofs []byte
 	if o.proofs != "" {
 		if len(rep.Proofs) == 0 || len(rep.Proofs) > maxBundle {
 			return &ProofsError{Records: len(rep.Proofs)}
 		}
-		if err := audit.Prove(at.Log, rep.Proofs, &proofs); err != nil {
+		var err error
+		if proofs, err = t.prove(at.Log, rep.Proofs); err != nil {
 			return err
 		}
 	}
@@ -254,7 +254,7 @@ func (t *Tool) deliver(rep *report.Report, at Place, o reportFlags) error {
 		return nil
 	}
 	return writeNew(o.proofs, o.force, func(w io.Writer) error {
-		_, err := w.Write(proofs.Bytes())
+		_, err := w.Write(proofs)
 		return err
 	})
 }
