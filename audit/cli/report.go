@@ -201,12 +201,20 @@ func isA[T error](err error) bool {
 	return errors.As(err, &target)
 }
 
-// input is what the report is made from, but for the facts.
+// input is what the report is made from, with the facts of the file given. Where nothing says what a day is they do.
 func (t *Tool) input(at Place, o reportFlags) (in report.Input, err error) {
 	q := queryFlags{index: o.index, noIndex: o.noIndex}
 	in = report.Input{Params: o.params, Lang: o.lang, Now: time.Now().Truncate(time.Microsecond), Log: audit.QueryOptions{Dir: at.Log, IndexDir: q.indexDir(at.Log)}}
 	if in.Lang == "" {
 		in.Lang = t.Lang
+	}
+	if o.facts != "" {
+		if in.Facts, err = readFacts(o.facts); err != nil {
+			return in, err
+		}
+		if o.zone == "" && !o.utc {
+			o.zone = in.Facts.Zone
+		}
 	}
 	if in.Zone, err = t.location(o.dir, o.zoneFlags); err == nil {
 		in.Now = in.Now.In(in.Zone)

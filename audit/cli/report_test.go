@@ -177,7 +177,7 @@ func TestReportIsRecorded(t *testing.T) {
 
 func TestReportFacts(t *testing.T) {
 	to, dir, run := reportTool(t, "en")
-	f := &report.Facts{Made: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), People: map[string]report.Person{"li.na": {Name: "李娜"}}}
+	f := &report.Facts{Made: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), Zone: "Asia/Tokyo", People: map[string]report.Person{"li.na": {Name: "李娜"}}}
 	b, err := json.Marshal(f)
 	if err != nil {
 		t.Fatal(err)
@@ -186,8 +186,11 @@ func TestReportFacts(t *testing.T) {
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, _, err := run("user", "user=li.na", dir, "--facts", file); err != nil || !strings.Contains(out, "李娜 (li.na)") {
-		t.Errorf("a file: %v, %.80q", err, out)
+	if out, _, err := run("user", "user=li.na", dir, "--facts", file); err != nil || !strings.Contains(out, "李娜 (li.na)") || !strings.Contains(out, "(Asia/Tokyo)") {
+		t.Errorf("a file: %v, %.300q", err, out)
+	}
+	if out, _, err := run("user", "user=li.na", dir, "--facts", file, "--utc"); err != nil || !strings.Contains(out, "(UTC)") {
+		t.Errorf("a file, and a zone: %v, %.300q", err, out)
 	}
 	var asked [2]time.Time
 	to.Facts = func(_ string, from, until time.Time) (*report.Facts, error) {

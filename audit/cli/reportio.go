@@ -79,11 +79,8 @@ func quarter(s string, loc *time.Location) (from, until time.Time, err error) {
 
 // facts are those of the file given, or of the store. A report that can do without is made without where there are none.
 func (t *Tool) facts(o reportFlags, spec report.Spec, in *report.Input) (*report.Facts, error) {
-	if o.facts != "" {
-		return readFacts(o.facts)
-	}
-	if t.Facts == nil {
-		return nil, nil
+	if in.Facts != nil || t.Facts == nil {
+		return in.Facts, nil
 	}
 	f, err := t.Facts(o.dir, in.From, in.Until)
 	if err != nil && !spec.NeedsFacts {
