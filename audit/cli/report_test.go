@@ -186,11 +186,15 @@ func TestReportFacts(t *testing.T) {
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, _, err := run("user", "user=li.na", dir, "--facts", file); err != nil || !strings.Contains(out, "李娜 (li.na)") || !strings.Contains(out, "(Asia/Tokyo)") {
-		t.Errorf("a file: %v, %.300q", err, out)
+	if out, _, err := run("user", "user=li.na", dir, "--facts", file); err != nil || !strings.Contains(out, "李娜 (li.na)") {
+		t.Errorf("a file: %v, %.80q", err, out)
 	}
-	if out, _, err := run("user", "user=li.na", dir, "--facts", file, "--utc"); err != nil || !strings.Contains(out, "(UTC)") {
-		t.Errorf("a file, and a zone: %v, %.300q", err, out)
+	for zone, args := range map[string][]string{"(Asia/Tokyo)": nil, "(UTC)": {"--utc"}, "(Asia/Shanghai)": {"--zone", "Asia/Shanghai"}} {
+		other, out, _ := tool("en")
+		err := runCommand(NewReport(other), append(args, "user", "user=li.na", dir, "--facts", file, "--no-index")...)
+		if err != nil || !strings.Contains(out.String(), zone) {
+			t.Errorf("days with %q: %v, %.300q", args, err, out)
+		}
 	}
 	var asked [2]time.Time
 	to.Facts = func(_ string, from, until time.Time) (*report.Facts, error) {
