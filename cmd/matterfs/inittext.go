@@ -25,9 +25,7 @@ func configText(s settings) []byte {
 	}
 	fmt.Fprintf(&b, "\n# How many days records are kept, 183 or more, or never to delete any. 日志保存天数,不少于 183;never 表示永不删除。\n%s: %s\n",
 		retentionKey, s.Retention)
-	fmt.Fprintf(&b, "\n# What a power cut may take of the log, or group: every open waits until its record is on the disk.\n"+
-		"# 断电时日志最多丢失多久的记录;group 表示每次打开都等记录落盘。\n# How many records a second one person may cause for long, or off. 每人每秒可持续产生的日志条数,off 表示不限。\n"+
-		"# audit: { sync: %s, budget: %s }\n", s.Sync, s.Budget)
+	b.WriteString(s.sectionsText())
 	b.WriteString("\n# What opens the keys at mount, when it is there. Keep a copy away from this machine.\n" +
 		"# 挂载时用来打开密钥的文件;请在本机以外另存一份。\n")
 	if s.Identity != "" {
@@ -44,6 +42,34 @@ func configText(s settings) []byte {
 		b.WriteString("# user: matterfs\n")
 	}
 	return []byte(b.String())
+}
+
+// sectionsText shows the sections of the file with what is true without them.
+func (s *settings) sectionsText() string {
+	var b strings.Builder
+	for _, section := range []struct {
+		name  string
+		lines [][3]string
+	}{
+		{"audit", [][3]string{
+			{"reads: " + s.Reads, "a record covers the reads that follow; each: one for each", "一条记录覆盖随后的读取;each 为逐次记录"},
+			{"sync: " + s.Sync, "what a power cut may take; group: every open waits for the disk", "断电最多丢失多久;group 为每次打开都等落盘"},
+			{"budget: " + s.Budget, "records a second that one person may cause for long, or off", "每人每秒可持续产生的记录数;off 为不限"},
+			{"witness: https://witness.example", "signs the log's checkpoints on another machine", "在别的机器上为检查点签名的见证"},
+			{"witness-key: NAME+ID+KEY", "its verifier key, as witness init prints it", "见证公钥,由 witness init 输出"},
+		}},
+		{"hooks", [][3]string{
+			{"alert: /usr/local/sbin/tell", "is told of changes of state; root's, writable by nobody else", "状态变化时运行的告警程序,只能由 root 改动"},
+			{"bulk-files: " + s.BulkFiles, "more documents than this within an hour by one person, or never", "一人一小时读取文件数超过此数即为大量"},
+			{"bulk-bytes: " + s.BulkBytes, "the same of bytes", "字节数,同上"},
+		}},
+	} {
+		fmt.Fprintf(&b, "\n# %s:\n", section.name)
+		for _, l := range section.lines {
+			fmt.Fprintf(&b, "#   %-32s # %s  %s\n", l[0], l[1], l[2])
+		}
+	}
+	return b.String()
 }
 
 // relative shortens paths in and beside the store, so that it can be moved.

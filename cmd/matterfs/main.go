@@ -42,7 +42,7 @@
 //	passphrase-file: /run/p     # its first line opens the keys; none by default
 //
 // Paths are relative to that file. Flags of the same names win, and are
-// relative to the working directory; retention and audit have none.
+// relative to the working directory; retention, audit and hooks have none.
 //
 // # Output and exit codes
 //
