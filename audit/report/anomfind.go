@@ -91,20 +91,12 @@ func spreadOf(values []int64) spread {
 	if len(values) == 0 {
 		return spread{}
 	}
-	m := middle(values)
+	m := median(values)
 	off := make([]int64, len(values))
 	for i, v := range values {
 		off[i] = int64(math.Round(math.Abs(float64(v) - m)))
 	}
-	return spread{m, middle(off), len(values)}
-}
-
-// middle is the median, of an even number the mean of the two in the middle.
-func middle(values []int64) float64 {
-	v := slices.Clone(values)
-	slices.Sort(v)
-	n := len(v)
-	return (float64(v[(n-1)/2]) + float64(v[n/2])) / 2
+	return spread{m, median(off), len(values)}
 }
 
 // madScale makes a MAD comparable to a standard deviation, for numbers that are normally distributed.
