@@ -360,6 +360,23 @@ func FuzzFilter(f *testing.F) {
 	})
 }
 
+// What ParseTime takes a filter takes too, and nothing else; a day is the one that was written.
+func FuzzParseTime(f *testing.F) {
+	for _, s := range []string{"2026-11-22", "2026-11-22T09:30", "2026-11-22T09:30:05.5+08:00", "7d", "90m", "2026-02-30", "d", "", "99999w"} {
+		f.Add(s)
+	}
+	zone, now := time.FixedZone("", 8*3600), time.Unix(1e9, 0)
+	f.Fuzz(func(t *testing.T, s string) {
+		at, day, ok := ParseTime(s, zone, now)
+		if day && (!ok || at.Format(time.DateOnly) != s || at.Location() != zone) {
+			t.Fatalf("%q is the day %v", s, at)
+		}
+		if _, err := ParseFilter("since="+FilterValue(s), zone, now); (err == nil) != ok {
+			t.Fatalf("%q: %v, in a filter: %v", s, ok, err)
+		}
+	})
+}
+
 func FuzzIndex(f *testing.F) {
 	dir := f.TempDir()
 	writeLog(f, dir, someRecords(rand.New(rand.NewPCG(1, 1)), 300), nil)

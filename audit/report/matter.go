@@ -89,10 +89,6 @@ func (m *matterReport) Filter() string { return "matter=" + audit.FilterValue(m.
 // policyEvents are the records of what is in force.
 const policyEvents = "ev=policy.load,policy.reload,policy.pending,policy.approve,policy.emergency,policy.confirm"
 
-func (m *matterReport) policyFilter() string {
-	return policyEvents + " note~" + audit.FilterValue(m.id)
-}
-
 // Next implements Staged.
 func (m *matterReport) Next() (Stage, bool) {
 	if m.second {

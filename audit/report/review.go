@@ -312,7 +312,7 @@ func (m *reviewMatter) sections(r *review) []Section {
 	in, facts := &r.in, r.in.Facts.Matters[m.id]
 	r.totals.add(m, r.h)
 	sheet := Section{ID: "matter-" + m.id, Title: in.matter(m.id), Filter: openFilter + " matter=" + audit.FilterValue(m.id),
-		Intro: in.text(reviewTexts, "intro", facts.Client, facts.Level, in.person(facts.Lead), in.text(reviewTexts, "m."+cmp.Or(facts.Status, "active"))),
+		Intro: in.text(reviewTexts, "intro", facts.Client, facts.Level, in.person(facts.Lead), in.statusOf(facts)),
 		Sign:  []string{in.text(reviewTexts, "sign.lead", in.person(facts.Lead)), in.text(reviewTexts, "sign.check")}}
 	sheet.Figures = []Figure{in.figure(reviewTexts, "people", int64(len(m.could)), ""), in.figure(reviewTexts, "usedby", int64(len(m.used)), ""),
 		in.figure(reviewTexts, "never", int64(len(m.could)-len(m.used)), ""), in.figure(reviewTexts, "new", m.fresh, ""), in.figure(reviewTexts, "ended", m.over, "")}

@@ -287,3 +287,12 @@ func filterValues(list []string) string {
 	}
 	return strings.Join(quoted, ",")
 }
+
+// statusOf is the status of a matter in words; one that this version does not know stands as it is.
+func (in *Input) statusOf(m Matter) string {
+	key := "m." + cmp.Or(m.Status, "active")
+	if _, known := rightsTexts[key]; !known {
+		return m.Status
+	}
+	return in.text(rightsTexts, key)
+}

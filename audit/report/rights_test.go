@@ -229,3 +229,12 @@ func TestFactsReadBack(t *testing.T) {
 		t.Error("facts differ after being written and read")
 	}
 }
+
+func TestStatusOfAMatter(t *testing.T) {
+	in := &Input{Lang: "zh"}
+	for status, want := range map[string]string{"": "进行中", "active": "进行中", "closed": "已结案", "of a newer version": "of a newer version"} {
+		if got := in.statusOf(Matter{Status: status}); got != want {
+			t.Errorf("%q is %q, want %q", status, got, want)
+		}
+	}
+}
