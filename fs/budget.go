@@ -9,11 +9,12 @@ import (
 )
 
 // Each uid has a budget of records, so that one member's flood neither fills the log's disk for the firm nor slows others. It
-// fills up at a steady rate and holds what a person at rest saves in a few minutes. Every record that a uid causes is paid from
-// it; beyond it only their own requests wait, and of these only those for which the kernel holds no lock that others need.
+// fills up at a steady rate and holds what a person at rest saves in a quarter of an hour: copying, unpacking and searching whole
+// trees stays below that. Every record that a uid causes is paid from it; beyond it only their own requests wait, and of these
+// only those for which the kernel holds no lock that others need.
 const (
 	// budgetSaved is how long a budget fills up: whoever used little may cause as many records at once as this time allows.
-	budgetSaved = 250 * time.Second
+	budgetSaved = 1000 * time.Second
 	// budgetDebt is the most that records which could not wait leave to be waited for.
 	budgetDebt = 5 * time.Second
 	// budgetUnit is what one record may take of the disk, bytes; a longer one counts as several.

@@ -95,7 +95,7 @@ func TestBudgetDebtIsBounded(t *testing.T) {
 func TestBudgetTurns(t *testing.T) {
 	b, now := madeBudgets(100)
 	for uid := range uint32(5) {
-		b.pays(uid, 30_000, 600)
+		b.pays(uid, 120_000, 600)
 	}
 	first, _ := b.queue(0)
 	for i := 1; i < waitingOfOne; i++ {
@@ -131,7 +131,7 @@ func TestBudgetTurns(t *testing.T) {
 // A flood is told of once when it begins and once when it has been over for a while; what is not written is told again.
 func TestFloodAlarms(t *testing.T) {
 	b, now := madeBudgets(100)
-	b.pays(7, 30_000, 600)
+	b.pays(7, 120_000, 600)
 	for range 2 {
 		list := b.alarms(false)
 		if len(list) != 1 || list[0].ends || list[0].rec.Ev != evFlood || list[0].rec.UID != 7 || list[0].rec.Exe != "/bin/flood" || !strings.Contains(list[0].rec.Note, "100 records a second") {
