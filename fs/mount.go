@@ -43,7 +43,7 @@ func (direct) Mount(mountpoint, fsname string) (int, error) {
 	if err != nil {
 		return -1, &MountError{mountpoint, "open /dev/fuse (is the fuse module loaded, and are you root?)", err}
 	}
-	if err := Attach(fd, mountpoint, fsname, os.Geteuid(), os.Getegid()); err != nil {
+	if err := Attach(fd, mountpoint, fsname); err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
@@ -58,10 +58,10 @@ func OpenDevice() (fd int, err error) {
 	return unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 }
 
-// Attach mounts an open /dev/fuse for all users, without set-uid programs and devices. uid and
-// gid are the daemon's. The error is a *MountError. Requests wait until somebody answers them.
-func Attach(fd int, mountpoint, fsname string, uid, gid int) error {
-	data := fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=%d,allow_other,max_read=%d", fd, uid, gid, maxIO)
+// Attach mounts an open /dev/fuse for all users, without set-uid programs and devices. The mount is
+// the caller's, see OpenAbort. The error is a *MountError. Requests wait until somebody answers them.
+func Attach(fd int, mountpoint, fsname string) error {
+	data := fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=%d,allow_other,max_read=%d", fd, os.Geteuid(), os.Getegid(), maxIO)
 	if err := unix.Mount(fsname, mountpoint, "fuse.matterfs", unix.MS_NOSUID|unix.MS_NODEV, data); err != nil {
 		return &MountError{mountpoint, "mount", err}
 	}

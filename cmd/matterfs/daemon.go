@@ -366,6 +366,7 @@ func (d *daemon) mount(context.Context) error {
 		return &fuseError{err}
 	}
 	d.srv = srv
+	d.warn("start the guard", d.guard())
 	d.recallRefusals()
 	close(d.mounted)
 	if err := d.record(self(), audit.Record{Ev: "mount", Res: "ok", Note: d.mnt}); err != nil {

@@ -81,7 +81,7 @@ func (l *storeLock) release() {
 	l.files = nil
 }
 
-// Who has the lock may be dead: its keeper holds it until the drive is away.
+// Who has the lock may be dead: its keeper holds it until the drive is away. Or it dies, see endDying.
 const (
 	lockTries = 100
 	lockPause = 50 * time.Millisecond
@@ -92,7 +92,7 @@ const (
 func flockSoon(f *os.File) (err error) {
 	for range lockTries {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if pid := holderOf(f); !errors.Is(err, syscall.EWOULDBLOCK) || pid == 0 || unix.Kill(pid, 0) != unix.ESRCH {
+		if pid := holderOf(f); !errors.Is(err, syscall.EWOULDBLOCK) || pid == 0 || lifeOf(pid) == alive {
 			return err
 		}
 		time.Sleep(lockPause)

@@ -99,7 +99,7 @@ func newRoot(a *app) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	a.globalFlags(root.PersistentFlags())
 	root.AddCommand(newInit(a), newMount(a), newUmount(a), newStatus(a),
-		newPolicy(a), newAudit(a), newWitness(a), newUser(a), newMatter(a), newState(a), newSamba(a), newWhy(a), newVersion(a), newDoctor(a), newFsck(a), newKeeper(a))
+		newPolicy(a), newAudit(a), newWitness(a), newUser(a), newMatter(a), newState(a), newSamba(a), newWhy(a), newVersion(a), newDoctor(a), newFsck(a), newKeeper(a), newGuard(a))
 	return root
 }
 

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	as.Main()
-	testscript.Main(m, map[string]func(){"matterfs": main, captured: capturedMain})
+	testscript.Main(m, map[string]func(){"matterfs": main, captured: capturedMain, touching: touchMain})
 }
 
 // TestScripts runs the golden scripts: the command as people type it. They

@@ -56,6 +56,7 @@ func runMount(ctx context.Context, a *app, o mountOptions) (err error) {
 	if o.background {
 		return a.spawn(ctx, s)
 	}
+	s.endDying()
 	mnt, err := a.prepareMountpoint(o.mnt)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ const fsType = "fuse.matterfs"
 
 // mountEntry is a line of /proc/self/mountinfo (proc_pid_mountinfo(5)).
 type mountEntry struct {
+	id, device             string // "36", "0:38"; both are used again when it is gone
 	target, fstype, source string
 }
 
@@ -41,7 +42,7 @@ func parseMount(line string) (mountEntry, bool) {
 	if !ok || len(h) < 6 || len(t) < 2 {
 		return mountEntry{}, false
 	}
-	return mountEntry{target: unescape(h[4]), fstype: t[0], source: unescape(t[1])}, true
+	return mountEntry{id: h[0], device: h[2], target: unescape(h[4]), fstype: t[0], source: unescape(t[1])}, true
 }
 
 // unescape turns \040 and the like back into the bytes they stand for.

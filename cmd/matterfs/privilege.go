@@ -24,7 +24,8 @@ import (
 //   - The keeper is a child of it that stays root, with CAP_SYS_ADMIN alone. It
 //     knows three words (mount this, unmount this, lazily) for one mountpoint that
 //     was given to it at its start. When the daemon is gone, however it ended, the
-//     keeper takes the drive away and ends; it holds the store's lock until then.
+//     keeper takes the drive away and ends; it holds the store's lock until then. Of a
+//     daemon that was killed and cannot end it ends the connection, see guard.go.
 //
 // The service user owns data, keys, state and log. The policy stays root's and is
 // readable by the user's group: who takes the daemon over does not write rules.

@@ -30,6 +30,7 @@ const (
 const (
 	keeperSocket = 3 + iota
 	keeperDevice
+	keeperLife
 	keeperLocks
 )
 
@@ -41,30 +42,28 @@ var errKeeperGone = errors.New("the process that can unmount is gone; umount as 
 // mountKeeper is the privileged half of a mount, see privilege.go.
 type mountKeeper struct {
 	mnt, source string
-	uid, gid    int
 	control     string // control socket, taken away at the end
 	locks       int    // how many descriptors of the lock it holds
 	mounted     bool
+	breaker     breaker
 }
 
 // args is the command line that newKeeper reads.
 func (k *mountKeeper) args() []string {
-	return []string{keeperVerb, k.mnt, k.source, strconv.Itoa(k.uid), strconv.Itoa(k.gid), k.control, strconv.Itoa(k.locks)}
+	return []string{keeperVerb, k.mnt, k.source, k.control, strconv.Itoa(k.locks)}
 }
 
 // newKeeper is the keeper's own verb. It is not for people.
 func newKeeper(*app) *cobra.Command {
 	return &cobra.Command{
-		Use: keeperVerb + " MOUNTPOINT SOURCE UID GID SOCKET LOCKS", Short: "the privileged half of mount --user",
-		Hidden: true, Args: cobra.ExactArgs(6),
+		Use: keeperVerb + " MOUNTPOINT SOURCE SOCKET LOCKS", Short: "the privileged half of mount --user",
+		Hidden: true, Args: cobra.ExactArgs(4),
 		RunE: func(_ *cobra.Command, args []string) error {
-			uid, err1 := strconv.Atoi(args[2])
-			gid, err2 := strconv.Atoi(args[3])
-			locks, err3 := strconv.Atoi(args[5])
-			if err := errors.Join(err1, err2, err3); err != nil {
+			locks, err := strconv.Atoi(args[3])
+			if err != nil {
 				return usagef("%v", err)
 			}
-			k := mountKeeper{mnt: args[0], source: args[1], uid: uid, gid: gid, control: args[4], locks: locks}
+			k := mountKeeper{mnt: args[0], source: args[1], control: args[2], locks: locks}
 			return k.run()
 		},
 	}
@@ -73,12 +72,17 @@ func newKeeper(*app) *cobra.Command {
 // start runs the keeper with CAP_SYS_ADMIN alone. What a thread is bounded to,
 // its child is; the thread ends with this goroutine.
 func (k *mountKeeper) start(socket, device *os.File, locks []*os.File) error {
+	life, err := ownLife()
+	if err != nil {
+		return err
+	}
+	defer life.Close()
 	k.locks = len(locks)
 	cmd := exec.Command("/proc/self/exe", k.args()...)
 	cmd.Args[0] = os.Args[0]
 	cmd.Env = []string{}
 	cmd.Dir = filepath.Dir(k.mnt) // its way to the mountpoint: it may not pass directories that are closed to root's uid
-	cmd.ExtraFiles = append([]*os.File{socket, device}, locks...)
+	cmd.ExtraFiles = append([]*os.File{socket, device, life}, locks...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	failed := make(chan error, 1)
 	go func() {
@@ -93,21 +97,29 @@ func (k *mountKeeper) start(socket, device *os.File, locks []*os.File) error {
 	return <-failed
 }
 
-// run obeys until the daemon is gone, then leaves nothing behind.
+// run obeys until the daemon is gone, then leaves nothing behind. The socket tells only of the end of its last thread: of
+// one that cannot end it tells nothing, so the keeper looks too.
 func (k *mountKeeper) run() error {
 	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP) // meant for the daemon; its end ends this too
+	life := os.NewFile(keeperLife, "life")
 	word := make([]byte, 1)
 	for {
+		if !asked(keeperSocket) {
+			if stateOf(life) == dying {
+				k.breaker.trip()
+			}
+			continue
+		}
 		n, err := unix.Read(keeperSocket, word)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil || n == 0 {
-			return k.end()
+			return k.leave(life)
 		}
 		answer := binary.LittleEndian.AppendUint32(nil, uint32(errnoOf(k.obey(word[0]))))
 		if _, err := unix.Write(keeperSocket, answer); err != nil {
-			return k.end()
+			return k.leave(life)
 		}
 	}
 }
@@ -115,8 +127,10 @@ func (k *mountKeeper) run() error {
 func (k *mountKeeper) obey(word byte) error {
 	switch {
 	case word == wordMount && !k.mounted:
-		err := fs.Attach(keeperDevice, k.place(), k.source, k.uid, k.gid)
-		k.mounted = err == nil
+		err := fs.Attach(keeperDevice, k.place(), k.source)
+		if k.mounted = err == nil; k.mounted {
+			k.breaker.set(k.mnt, k.place(), k.source)
+		}
 		// The daemon's must be the only one: with it the connection ends.
 		return errors.Join(err, unix.Close(keeperDevice))
 	case word == wordUnmount, word == wordLazily:
@@ -148,6 +162,13 @@ func (k *mountKeeper) end() error {
 	for fd := keeperLocks; fd < keeperLocks+k.locks; fd++ {
 		unix.Close(fd)
 	}
+	return err
+}
+
+// leave ends. The daemon, which may wait for that, is told when the lock is free; it can still be held up by its own drive.
+func (k *mountKeeper) leave(life *os.File) error {
+	err := errors.Join(k.end(), unix.Close(keeperSocket))
+	k.breaker.watch(life)
 	return err
 }
 

@@ -208,7 +208,6 @@ func (r *rootStep) startKeeper(k *mountKeeper) error {
 	theirs := os.NewFile(uintptr(pair[1]), "keeper")
 	defer theirs.Close()
 	r.p.Keeper = r.keep(os.NewFile(uintptr(pair[0]), "daemon"))
-	k.uid, k.gid = int(r.p.Who.UID), int(r.p.Who.GID)
 	return k.start(theirs, device, r.lock.files)
 }
 

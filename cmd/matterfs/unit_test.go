@@ -166,9 +166,9 @@ func TestParseMount(t *testing.T) {
 		want mountEntry
 		ok   bool
 	}{
-		{`36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw`, mountEntry{"/mnt2", "ext3", "/dev/root"}, true},
-		{`1 2 0:3 / /a\040b\134c rw - fuse.matterfs matterfs:00 rw`, mountEntry{`/a b\c`, "fuse.matterfs", "matterfs:00"}, true},
-		{`1 2 0:3 / /a\9 rw - tmpfs x rw`, mountEntry{`/a\9`, "tmpfs", "x"}, true},
+		{`36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw`, mountEntry{"36", "98:0", "/mnt2", "ext3", "/dev/root"}, true},
+		{`1 2 0:3 / /a\040b\134c rw - fuse.matterfs matterfs:00 rw`, mountEntry{"1", "0:3", `/a b\c`, "fuse.matterfs", "matterfs:00"}, true},
+		{`1 2 0:3 / /a\9 rw - tmpfs x rw`, mountEntry{"1", "0:3", `/a\9`, "tmpfs", "x"}, true},
 		{`1 2 0:3 / /a rw`, mountEntry{}, false},
 		{``, mountEntry{}, false},
 		{` - `, mountEntry{}, false},

@@ -199,8 +199,8 @@ func (x *readersRun) judgeHandle(uid int, path string, h *holder, records []logL
 // end asks whether the run was worth its name, and for the whole log.
 func (x *readersRun) end() {
 	x.t.Helper()
-	x.t.Logf("%d kills, %d of them ended by umount -f; %d people were given %d MiB in %d reads and page touches through %d handles; %d records, %d of them fills; %d handles gave more than the reads on record, all of it announced",
-		x.kills, x.d.stuck, len(readers), x.bytes>>20, x.reads, x.handles, x.records, x.fills, x.windows)
+	x.t.Logf("%d kills, and the longest end took %v; %d people were given %d MiB in %d reads and page touches through %d handles; %d records, %d of them fills; %d handles gave more than the reads on record, all of it announced",
+		x.kills, x.d.slow.Round(time.Millisecond), len(readers), x.bytes>>20, x.reads, x.handles, x.records, x.fills, x.windows)
 	if x.found != x.offered || x.windows == 0 || x.fills == 0 || x.reads < 50*x.kills || int64(x.reads) < x.records {
 		x.t.Errorf("the run shows too little: %d of %d handles without records were found", x.found, x.offered)
 	}
