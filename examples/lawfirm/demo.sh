@@ -152,6 +152,8 @@ log() {
   title "the audit log: intact, and its last records / 审计日志"
   "$matterfs" audit verify "$firm"
   "$matterfs" audit tail -n 12 "$firm"
+  title "a report: who was refused what / 报告:被拒绝的访问"
+  "$matterfs" audit report denied --section byuser --format csv "$firm"
 }
 
 keep() {
@@ -162,6 +164,7 @@ keep() {
     $matterfs status $firm
     $matterfs policy explain --as chen.jie read 2026-0142 $firm
     $matterfs audit tail -f $firm
+    $matterfs audit report matter matter=2026-0142 --lang zh --out $work/register.html $firm
     $matterfs umount $mnt && rm -rf $work                                  # when you are done / 结束
 EOF
 }
